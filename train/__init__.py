@@ -1,0 +1,1 @@
+"""Training: prepare a corpus, fit a network, evaluate it, export a bundle. torch lives here."""
