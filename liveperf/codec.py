@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -158,15 +159,21 @@ class LiveEncoder:
         return bool(self._struck or self._ended)
 
     @property
+    def struck(self) -> bool:
+        """Whether a key went down in this step."""
+        return bool(self._struck)
+
+    @property
     def silent(self) -> bool:
         """No key down, nothing under the pedal, nothing to come."""
-        return not (self.keys or self.sustained or self._struck)
+        return not (self.keys or self.sustained or self.pending)
 
     def note_on(self, pitch: int, velocity: int) -> None:
         """A key goes down (velocity 1 to 127)."""
         self.keys.add(pitch)
         self.sustained.discard(pitch)
         self._ended.discard(pitch)
+        self._struck.pop(pitch, None)  # of two strikes in one step the later counts, and its place
         self._struck[pitch] = velocity
 
     def note_off(self, pitch: int) -> None:
@@ -189,7 +196,7 @@ class LiveEncoder:
         self._ended |= self.keys
         self.keys.clear()
 
-    def close(self, sounding: set[int]) -> tuple[list[int], list[tuple[int, int]]]:
+    def close(self, sounding: Set[int]) -> tuple[list[int], list[tuple[int, int]]]:
         """The step's (pitches ended, (pitch, velocity) started), given the pitches that already sound.
 
         A pitch that sounds and is struck is in both. One that was struck and let go within the step ends

@@ -52,9 +52,7 @@ class Conditioning:
             vector[split] = 1
         return vector
 
-    def measure(
-        self, events: Events, vocabulary: Vocabulary
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def measure(self, events: Events, vocabulary: Vocabulary) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """(density bin [n], histogram [n, 12]) of the coming seconds, at each of n events."""
         rate = vocabulary.steps_per_second
         steps = event_steps(events, vocabulary)
@@ -94,4 +92,5 @@ def event_steps(events: Events, vocabulary: Vocabulary) -> NDArray[np.int64]:
 
 def _normalised(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     weights = weights + PRIOR
-    return (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
+    normalised: NDArray[np.float32] = (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return normalised

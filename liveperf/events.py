@@ -90,9 +90,7 @@ class Vocabulary:
     def events(self) -> tuple[Event, ...]:
         """All events by index."""
         return tuple(
-            Event(kind, value)
-            for kind, lowest, highest in self.ranges
-            for value in range(lowest, highest + 1)
+            Event(kind, value) for kind, lowest, highest in self.ranges for value in range(lowest, highest + 1)
         )
 
     @cached_property

@@ -51,8 +51,10 @@ def _read_messages(path: Path) -> Iterable[mido.Message]:
     """Messages in order, `time` in seconds since the one before."""
     try:
         file = mido.MidiFile(path, clip=True)
-        if file.type == 2:
-            raise MidiFileError(f"{path}: a type 2 file (separate patterns); save it as type 0 or 1")
+        if file.type not in (0, 1):
+            raise MidiFileError(f"{path}: a type {file.type} file (separate patterns); save it as type 0 or 1")
+        if file.ticks_per_beat <= 0:
+            raise MidiFileError(f"{path}: its time is not in ticks a beat (SMPTE); save it with beats")
         return list(file)
     except MidiFileError:
         raise

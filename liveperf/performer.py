@@ -1,0 +1,219 @@
+"""The core, tied together, in virtual time: no thread, no port, no clock.
+
+Time is counted in steps. A step is *closed* by `run_until`: what the human did until then is in it, the machine's
+notes of it are committed, in this order: note-offs, the human's note-ons, the machine's own events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from liveperf.codec import Events, LiveEncoder
+from liveperf.events import EventType
+from liveperf.generator import FAR, Generator, GeneratorState
+from liveperf.params import Params
+from liveperf.plan import Plan
+from liveperf.session import Action, Session, State, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class MachineNote:
+    """The machine's note begins (velocity 1 to 127) or ends (velocity 0) at a step."""
+
+    step: int
+    pitch: int
+    velocity: int
+
+
+class Performer:
+    """An instrument with a keyboard and knobs, that plays.
+
+    Not thread-safe: the engine thread calls everything. Nothing blocks; `run_until` costs a network step for every
+    event that is not yet planned.
+    """
+
+    def __init__(self, generator: Generator, params: Params, seed: int = 0) -> None:
+        self.generator = generator
+        self.params = params
+        self.plan = Plan(generator.start(seed))
+        self.keyboard = LiveEncoder()
+        self.session = Session(params.mode)
+        self.now = 0  # the last closed step
+        self._rate = generator.vocabulary.steps_per_second
+        self._close = FAR
+        self._releasing = False
+        self._sent: list[MachineNote] = []
+
+    # What comes in; it counts from the next step on.
+
+    def note_on(self, pitch: int, velocity: int) -> None:
+        """The human strikes a key (velocity 1 to 127)."""
+        self.keyboard.note_on(pitch, velocity)
+
+    def note_off(self, pitch: int) -> None:
+        """The human lets a key go."""
+        self.keyboard.note_off(pitch)
+
+    def pedal(self, value: int) -> None:
+        """The human's sustain pedal (0 to 127)."""
+        self.keyboard.control_pedal(value)
+
+    def set_params(self, params: Params) -> None:
+        """From the next step on, play like this. What was planned otherwise is forgotten."""
+        if params.mode != self.params.mode:
+            self._releasing = True
+        self.params = params
+        self.plan.rewind()
+
+    def prime(self, events: Events) -> None:
+        """Have heard a performance before the first step."""
+        self.plan.rewind(self.generator.prime(self.plan.committed, events, self.params))
+
+    def release(self) -> None:
+        """End every note of the machine at the next step and begin the mode anew (panic)."""
+        self._releasing = True
+
+    def end(self) -> None:
+        """Let the machine come to rest at the next opportunity (solo: for good)."""
+        self.plan.rewind()
+        self.session = replace(self.session, state=State.ENDING)
+        self._close = self.now + 1
+
+    # Time.
+
+    @property
+    def plays(self) -> bool:
+        """Whether it is the machine's turn."""
+        return self.session.plays
+
+    @property
+    def next_due(self) -> int:
+        """The next step at which there is something to do; FAR for never."""
+        due = FAR
+        if self.keyboard.pending or self._releasing:
+            return self.now + 1
+        timer = self.session.timer(self.params, self._rate)
+        if timer is not None:
+            due = timer[0]
+        committed = self.plan.committed
+        if self.plays:
+            due = min(due, self.plan.next_step or 0)
+        elif not self.generator.deaf(committed):
+            due = min(due, committed.step + self.generator.vocabulary.max_shift)
+        return max(due, self.now + 1)
+
+    def run_until(self, step: int) -> list[MachineNote]:
+        """Close all steps up to `step`; returns the machine's notes in them, in order."""
+        while (due := self.next_due) <= step:
+            self._run(due)
+        self.now = max(self.now, step)
+        sent, self._sent = self._sent, []
+        return sent
+
+    def plan_ahead(self) -> bool:
+        """Plan one event more, if the plan is shorter than asked for; whether it did."""
+        horizon = self.now + round(self.params.plan_s * self._rate)
+        if not self.plays or self.plan.complete or self._releasing or self.keyboard.pending:
+            return False
+        if self.plan.head.step > max(horizon, self.now):
+            return False
+        self._plan_event(self.now + 1)
+        return True
+
+    # One step.
+
+    def _run(self, step: int) -> None:
+        if self._releasing:
+            self._releasing = False
+            self._release(step)
+            self.session = replace(Session(self.params.mode), changed=step, quiet=self.session.quiet)
+        if self.keyboard.pending:
+            self._listen(step)
+        timer = self.session.timer(self.params, self._rate)
+        if timer is not None and timer[0] <= step:
+            self._trigger(timer[1], step)
+        if self.plays:
+            self._play(step)
+        else:
+            self._pass_silence(step)
+        self.now = step
+
+    def _listen(self, step: int) -> None:
+        """Take in what the human did."""
+        if self.keyboard.struck:
+            self._trigger(Trigger.KEY, step)
+        state = self.generator.pass_time(self.plan.committed, step, self.params)
+        ended, started = self.keyboard.close(state.sounding)
+        limit = self.generator.note_limit(self.params)
+        ended = sorted({*ended, *self.generator.expired(state, limit, FAR)})
+        vocabulary = self.generator.vocabulary
+        first = vocabulary.first
+        state = self._end_notes(state, ended)
+        for pitch, velocity in started:
+            velocity_bin = vocabulary.bin_of(velocity)
+            if velocity_bin != state.velocity_bin:
+                event = first[EventType.VELOCITY] + velocity_bin - 1
+                state = self.generator.feed(state, event, self.params, own=False)
+            state = self.generator.feed(state, first[EventType.NOTE_ON] + pitch, self.params, own=False)
+        self.plan.rewind(state)
+        self.session = self.session.heard(self.keyboard.silent, step)
+
+    def _end_notes(self, state: GeneratorState, pitches: list[int]) -> GeneratorState:
+        own = {pitch for pitch, _ in state.own}
+        for pitch in pitches:
+            if pitch in own:
+                self._sent.append(MachineNote(state.step, pitch, 0))
+            event = self.generator.vocabulary.first[EventType.NOTE_OFF] + pitch
+            state = self.generator.feed(state, event, self.params, own=False)
+        return state
+
+    def _release(self, step: int) -> None:
+        state = self.generator.pass_time(self.plan.committed, step, self.params)
+        state = self._end_notes(state, sorted(pitch for pitch, _ in state.own))
+        self.plan.rewind(replace(state, eager=False))
+        self._close = FAR
+
+    def _trigger(self, trigger: Trigger, step: int) -> None:
+        self.session, action = self.session.after(trigger, step)
+        if action is Action.NONE:
+            return
+        if action is Action.RELEASE:
+            self._release(step)
+            return
+        self._close = FAR
+        state = self.plan.committed
+        if action is Action.ANSWER:
+            self._close = step + self.session.answer_steps(self.params, self._rate)
+        elif action is Action.END:
+            self._close = step
+        if action in (Action.ANSWER, Action.START):
+            state = replace(self.generator.pass_time(state, step, self.params), eager=True)
+        self.plan.rewind(state)
+
+    def _play(self, step: int) -> None:
+        while not self.plan.complete and self.plan.head.step <= step:
+            self._plan_event(step)
+        vocabulary = self.generator.vocabulary
+        for index, state in self.plan.commit_until(step):
+            event = vocabulary.events[index]
+            if event.type is EventType.NOTE_ON:
+                velocity = vocabulary.velocity_of(state.velocity_bin)
+                self._sent.append(MachineNote(state.step, event.value, velocity))
+            elif event.type is EventType.NOTE_OFF:
+                self._sent.append(MachineNote(state.step, event.value, 0))
+        if self.plan.complete and not len(self.plan):
+            self.plan.rewind()
+            self._trigger(Trigger.DONE, step)
+
+    def _plan_event(self, floor: int) -> None:
+        planned = self.generator.generate(self.plan.head, self.params, floor, self._close)
+        if planned is None:
+            self.plan.complete = True
+        else:
+            self.plan.append(*planned)
+
+    def _pass_silence(self, step: int) -> None:
+        committed = self.plan.committed
+        if step - committed.step >= self.generator.vocabulary.max_shift and not self.generator.deaf(committed):
+            longest = committed.step + self.generator.vocabulary.max_shift
+            self.plan.rewind(self.generator.pass_time(committed, longest, self.params))

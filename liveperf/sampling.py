@@ -1,0 +1,86 @@
+"""Logits, the rules of the music and two knobs -> an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveperf.events import EventType, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Which events may come next.
+
+    notes_on: lowest and highest pitch that may start, None for none; `taken` ones may not.
+    notes_off: pitches that may end. velocity: the bin in force, which may change; None if it may not.
+    shifts: shortest and longest TIME_SHIFT, None for none. only_notes_on: nothing else may come.
+    forced: the index of the only event there is, -1 for a free choice.
+    """
+
+    notes_on: tuple[int, int] | None = None
+    taken: tuple[int, ...] = ()
+    notes_off: tuple[int, ...] = ()
+    velocity: int | None = None
+    shifts: tuple[int, int] | None = None
+    only_notes_on: bool = False
+    forced: int = -1
+
+
+class Sampler:
+    """Chooses events of one vocabulary. Thread-safe."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        first = vocabulary.first
+        self.size = vocabulary.size
+        self._off = first[EventType.NOTE_OFF]
+        self._shift = first[EventType.TIME_SHIFT]
+        self._velocity = first[EventType.VELOCITY]
+
+    def allowed(self, limits: Limits) -> NDArray[np.int64]:
+        """The indices [n], ascending, that the limits allow; never none."""
+        parts = []
+        if limits.notes_on is not None:
+            low, high = limits.notes_on
+            pitches = np.arange(low, high + 1)
+            if limits.taken:
+                free = np.ones(high + 1, bool)
+                free[[pitch for pitch in limits.taken if pitch <= high]] = False
+                pitches = pitches[free[low:]]
+            parts.append(pitches)
+        starts = len(parts) and len(parts[0]) > 0
+        if not (limits.only_notes_on and starts):
+            if limits.notes_off:
+                parts.append(np.array(sorted(limits.notes_off)) + self._off)
+            if limits.shifts is not None or not starts:
+                shortest, longest = limits.shifts or (1, 1)
+                parts.append(np.arange(shortest, longest + 1) + (self._shift - 1))
+            if limits.velocity is not None and starts:
+                bins = np.arange(self._velocity, self.size)
+                parts.append(bins[bins != self._velocity + limits.velocity - 1])
+        return np.concatenate(parts)
+
+    def sample(
+        self,
+        logits: NDArray[np.float32],
+        temperature: float,
+        top_p: float,
+        chance: float,
+        limits: Limits,
+    ) -> int:
+        """An index among the allowed. logits [V]; top_p: the probability mass kept; chance: in [0, 1)."""
+        choices = self.allowed(limits)
+        scaled = logits[choices].astype(np.float64)
+        scaled -= scaled.max()
+        weights = np.exp(scaled / temperature)
+        if top_p < 1:
+            order = np.argsort(-weights, kind="stable")
+            sums = np.cumsum(weights[order])
+            kept = int(np.searchsorted(sums, top_p * sums[-1])) + 1
+            choices, sums = choices[order[:kept]], sums[:kept]
+        else:
+            sums = np.cumsum(weights)
+        position = int(np.searchsorted(sums, chance * sums[-1], side="right"))
+        return int(choices[min(position, len(choices) - 1)])
