@@ -1,0 +1,339 @@
+"""The laws of the instrument, for any human, in virtual time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liveperf.codec import encode, notes_array
+from liveperf.events import MAGENTA, OORE, Event, EventType, Vocabulary
+from liveperf.generator import Generator
+from liveperf.params import MODES, Params
+from liveperf.performer import MachineNote, Performer
+from liveperf.session import State
+from tests.dice import Dice, dice_bundle
+
+RATE = OORE.steps_per_second
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something a human does, some steps after the deed before."""
+
+    wait: int
+    what: str
+    value: Any
+
+
+pitches = st.integers(0, 127)
+deeds = st.lists(
+    st.builds(
+        Deed,
+        st.sampled_from([0, 0, 0, 1, 1, 2, 7, 40, 100, 130, 400, 1200]),
+        st.sampled_from(["on", "on", "on", "off", "off", "pedal", "params", "release"]),
+        pitches,
+    ),
+    max_size=40,
+)
+knobs = [
+    {"density": 8.0},
+    {"temperature": 0.3, "top_p": 0.9},
+    {"lowest_pitch": 60, "highest_pitch": 62},
+    {"polyphony": 1},
+    {"note_limit_s": 0.1},
+    {"mode": "solo"},
+    {"mode": "answer", "turn_gap_s": 0.2, "idle_start_s": 1.0},
+    {"mode": "duet", "duet_rest_s": 0.3},
+]
+
+
+def a_performer(mode: str, seed: int = 0, vocabulary: Vocabulary = OORE, **params: Any) -> tuple[Performer, Dice]:
+    bundle, dice = dice_bundle(vocabulary)
+    settings = {"answer_shortest_s": 1.0, "idle_start_s": 2.0, **params}
+    return Performer(Generator(bundle), Params(mode=mode, **settings), seed), dice
+
+
+def perform(performer: Performer, human: list[Deed], ahead: int = 0) -> list[MachineNote]:
+    """The machine's notes while the human does his deeds, and until it has been released at the end."""
+    notes: list[MachineNote] = []
+    for deed in human:
+        for _ in range(ahead):
+            performer.plan_ahead()
+        notes += performer.run_until(performer.now + deed.wait)
+        if deed.what == "on":
+            performer.note_on(deed.value, max(deed.value, 1))
+        elif deed.what == "off":
+            performer.note_off(deed.value)
+        elif deed.what == "pedal":
+            performer.pedal(deed.value)
+        elif deed.what == "params":
+            performer.set_params(performer.params.replace(**knobs[deed.value % len(knobs)]))
+        else:
+            performer.release()
+    notes += performer.run_until(performer.now + RATE)
+    performer.keyboard.release()
+    performer.set_params(performer.params.replace(mode="answer", idle_start_s=0.0))
+    performer.release()
+    return notes + performer.run_until(performer.now + 2)
+
+
+def check_stream(events: list[Event], vocabulary: Vocabulary) -> None:
+    """The order and the pairing of the whole stream, human and machine together."""
+    sounding: set[int] = set()
+    struck, velocity_bin, armed = False, 0, False
+    for event in events:
+        assert not armed or event.type is EventType.NOTE_ON, f"{event} after a VELOCITY"
+        armed = False
+        if event.type is EventType.TIME_SHIFT:
+            struck = False
+        elif event.type is EventType.VELOCITY:
+            assert event.value != velocity_bin, "a VELOCITY that changes nothing"
+            velocity_bin, armed = event.value, True
+        elif event.type is EventType.NOTE_OFF:
+            assert event.value in sounding, f"orphan {event}"
+            assert not struck, f"{event} after a note-on of its step"
+            sounding.discard(event.value)
+        else:
+            assert event.value not in sounding, f"doubled {event}"
+            sounding.add(event.value)
+            struck = True
+
+
+def check_notes(notes: list[MachineNote], longest: int) -> None:
+    """Every note-on is followed by its note-off within the limit; time does not run backwards."""
+    held: dict[int, int] = {}
+    assert [note.step for note in notes] == sorted(note.step for note in notes)
+    for note in notes:
+        if note.velocity:
+            assert note.pitch not in held, f"doubled {note}"
+            held[note.pitch] = note.step
+        else:
+            assert 0 < note.step - held.pop(note.pitch) <= longest
+    assert not held, f"left hanging: {held}"
+
+
+@given(st.sampled_from(MODES), deeds, st.integers(0, 9), st.sampled_from([OORE, MAGENTA]))
+@settings(max_examples=120, deadline=None)
+def test_any_human_in_any_mode_leaves_every_law_in_force(
+    mode: str, human: list[Deed], seed: int, vocabulary: Vocabulary
+) -> None:
+    performer, dice = a_performer(mode, seed, vocabulary)
+    notes = perform(performer, human)
+    check_notes(notes, round(performer.generator.vocabulary.steps_per_second * 5.0))
+    check_stream(dice.history(performer.plan.committed), vocabulary)
+    assert not performer.plan.committed.own
+
+
+@given(st.sampled_from(MODES), deeds, st.integers(0, 9), st.integers(1, 60))
+@settings(max_examples=80, deadline=None)
+def test_planning_ahead_and_rewinding_equals_never_having_planned(
+    mode: str, human: list[Deed], seed: int, ahead: int
+) -> None:
+    planner, _ = a_performer(mode, seed, plan_s=1.0)
+    other, _ = a_performer(mode, seed, plan_s=1.0)
+    assert perform(planner, human, ahead) == perform(other, human, 0)
+    assert planner.plan.committed == other.plan.committed
+    assert planner.session == other.session
+
+
+@given(st.sampled_from(MODES), deeds, st.integers(1, 50))
+@settings(max_examples=40, deadline=None)
+def test_small_steps_of_time_and_large_ones_come_to_the_same(mode: str, human: list[Deed], stride: int) -> None:
+    class Strider(Performer):
+        def run_until(self, step: int) -> list[MachineNote]:
+            notes = []
+            while self.now < step:
+                notes += super().run_until(min(self.now + stride, step))
+            return notes
+
+    large, _ = a_performer(mode)
+    small = Strider(a_performer(mode)[0].generator, large.params)
+    assert perform(small, human) == perform(large, human)
+    assert small.plan.committed == large.plan.committed
+
+
+def test_the_stream_is_what_encode_makes_of_the_same_notes() -> None:
+    rows = [(0.4, 0.8, 60, 80), (0.8, 1.2, 60, 80), (0.8, 2.88, 67, 30), (3.2, 3.36, 72, 127)]
+    performer, dice = a_performer("answer", turn_gap_s=5.0)
+    moments = sorted(
+        [(round(end * RATE), 0, pitch, 0) for _, end, pitch, _ in rows]
+        + [(round(start * RATE), 1, pitch, velocity) for start, _, pitch, velocity in rows]
+    )
+    for step, is_on, pitch, velocity in moments:
+        performer.run_until(step - 1)
+        performer.note_on(pitch, velocity) if is_on else performer.note_off(pitch)
+    performer.run_until(round(3.36 * RATE))
+    fed = [OORE.index(event) for event in dice.history(performer.plan.committed)]
+    assert fed == encode(notes_array(rows), OORE).tolist()
+
+
+def last_before(step: int, notes: list[MachineNote]) -> int:
+    return max([at for at in onsets(notes) if at < step], default=step)
+
+
+def play_phrase(performer: Performer, seconds: float = 3.0) -> list[MachineNote]:
+    """Repeated notes, one each 0.5 s; the last ends at `seconds` from now."""
+    notes, begin = [], performer.now
+    for i in range(round(seconds * 2)):
+        notes += performer.run_until(begin + round(i * RATE / 2))
+        performer.note_on(60 + i, 80)
+        notes += performer.run_until(begin + round((i + 0.9) * RATE / 2))
+        performer.note_off(60 + i)
+    return notes + performer.run_until(performer.now + 1)
+
+
+def onsets(notes: list[MachineNote]) -> list[int]:
+    return [note.step for note in notes if note.velocity]
+
+
+def test_answer_listens_then_answers_at_once_for_about_as_long() -> None:
+    for seed in range(8):
+        performer, _ = a_performer("answer", seed, idle_start_s=0.0)
+        assert play_phrase(performer) == []
+        over = performer.now
+        assert performer.run_until(over + round(0.69 * RATE)) == []
+        answer = performer.run_until(over + 20 * RATE)
+        assert onsets(answer)[0] == over + round(0.7 * RATE)
+        assert 2.5 <= (answer[-1].step - answer[0].step) / RATE <= 3.0 + 2.0 + 1.6
+        assert performer.session.state is State.WAITING
+        check_notes(answer, 5 * RATE)
+
+
+def test_an_answer_ends_on_a_rest_and_not_within_a_chord() -> None:
+    for seed in range(8):
+        performer, dice = a_performer("answer", seed, idle_start_s=0.0, answer_longest_s=2.0)
+        dice.liveliness = 1.0
+        play_phrase(performer)
+        begin = performer.now
+        answer = performer.run_until(begin + 20 * RATE)
+        last = onsets(answer)[-1]
+        close = begin + (0.7 + 2.0) * RATE
+        assert last <= close + 2.1 * RATE
+        assert answer[-1].step > last  # the last chord rings
+        assert answer[-1].step <= max(close, last) + 1.6 * RATE  # and ends
+        assert not [step for step in onsets(answer) if step > close and step - last_before(step, answer) > 20]
+
+
+def test_a_key_stops_the_answer_and_its_notes() -> None:
+    performer, _ = a_performer("answer", idle_start_s=0.0)
+    play_phrase(performer)
+    answer = performer.run_until(performer.now + 2 * RATE)
+    assert answer and performer.plan.committed.own
+    performer.note_on(60, 64)
+    key = performer.now + 1
+    rest = performer.run_until(performer.now + RATE)
+    assert performer.session.state is State.LISTENING
+    assert {note.step for note in rest} == {key} and not onsets(rest)
+    check_notes(answer + rest, 5 * RATE)
+
+
+def test_a_held_pedal_keeps_the_phrase_open() -> None:
+    performer, _ = a_performer("answer")
+    performer.pedal(127)
+    performer.note_on(60, 64)
+    performer.run_until(50)
+    performer.note_off(60)
+    assert performer.run_until(10 * RATE) == []
+    performer.pedal(0)
+    assert onsets(performer.run_until(12 * RATE))[0] == 10 * RATE + 1 + round(0.7 * RATE)
+
+
+def test_it_starts_by_itself_when_nobody_plays_and_yields_to_the_first_key() -> None:
+    performer, _ = a_performer("answer", idle_start_s=8.0)
+    notes = performer.run_until(20 * RATE)
+    assert onsets(notes)[0] == 8 * RATE and onsets(notes)[-1] > 18 * RATE
+    performer.note_on(60, 64)
+    assert not onsets(performer.run_until(21 * RATE)) and not performer.plays
+
+
+def test_it_never_starts_by_itself_when_told_so() -> None:
+    performer, _ = a_performer("answer", idle_start_s=0.0)
+    assert performer.run_until(600 * RATE) == []
+
+
+def test_solo_plays_on_and_weaves_in_what_is_played() -> None:
+    performer, dice = a_performer("solo")
+    before = performer.run_until(10 * RATE)
+    assert onsets(before)[0] <= 1
+    performer.note_on(100, 64)
+    after = performer.run_until(20 * RATE)
+    assert onsets(after)[-1] > 18 * RATE
+    assert Event(EventType.NOTE_ON, 100) in dice.history(performer.plan.committed)
+    assert not [note for note in after if note.pitch == 100 and note.velocity]  # his key is his
+
+
+def test_solo_never_rests_for_long() -> None:
+    performer, dice = a_performer("solo", note_limit_s=0.2, temperature=0.1, polyphony=1)
+    steps = onsets(performer.run_until(120 * RATE))
+    assert max(b - a for a, b in zip(steps, steps[1:], strict=False)) <= 3.5 * RATE
+
+
+def test_duet_plays_while_the_human_does_and_rests_after_him() -> None:
+    performer, _ = a_performer("duet", duet_rest_s=1.0)
+    assert performer.run_until(30 * RATE) == []
+    together = play_phrase(performer, 6.0)
+    over = performer.now
+    assert onsets(together)
+    after = performer.run_until(over + 10 * RATE)
+    assert not performer.plays and all(step - over < 3.2 * RATE for step in onsets(after))
+    assert play_phrase(performer, 6.0)
+
+
+def test_duet_hears_a_note_before_its_own_next_one() -> None:
+    performer, dice = a_performer("duet")
+    play_phrase(performer, 4.0)
+    performer.note_on(33, 99)
+    at = performer.now + 1
+    performer.run_until(at)
+    history = dice.history(performer.plan.committed)
+    heard = max(i for i, event in enumerate(history) if event == Event(EventType.NOTE_ON, 33))
+    assert all(event.type is not EventType.TIME_SHIFT for event in history[heard:])
+
+
+def test_a_mode_change_and_a_panic_release_every_note() -> None:
+    for change in ("mode", "panic"):
+        performer, _ = a_performer("solo")
+        notes = performer.run_until(5 * RATE)
+        assert performer.plan.committed.own
+        if change == "mode":
+            performer.set_params(performer.params.replace(mode="answer", idle_start_s=0.0))
+        else:
+            performer.release()
+        notes += performer.run_until(performer.now + 1)
+        ended = [note for note in notes if note.step == performer.now and not note.velocity]
+        assert ended
+        if change == "mode":
+            assert not performer.plan.committed.own
+
+
+def test_a_knob_is_obeyed_by_the_next_note() -> None:
+    performer, _ = a_performer("solo")
+    performer.run_until(5 * RATE)
+    while performer.plan_ahead():
+        pass
+    performer.set_params(performer.params.replace(lowest_pitch=90, highest_pitch=95))
+    notes = performer.run_until(10 * RATE)
+    assert onsets(notes) and all(90 <= note.pitch <= 95 for note in notes if note.velocity)
+
+
+def test_a_long_silence_costs_nothing_and_is_heard_as_a_short_one() -> None:
+    performer, dice = a_performer("answer", idle_start_s=0.0)
+    performer.run_until(3600 * RATE)
+    assert len(dice.history(performer.plan.committed)) <= 5
+    performer.note_on(60, 64)
+    performer.run_until(performer.now + 1)
+    assert performer.plan.committed.step == performer.now
+
+
+@pytest.mark.parametrize("prime", [[], [(0.0, 1.0, 60, 80), (0.5, 2.0, 64, 30)]])
+def test_a_primer_is_heard_and_leaves_nothing_sounding(prime: list[tuple[float, float, int, int]]) -> None:
+    performer, dice = a_performer("solo")
+    performer.prime(encode(notes_array(prime), OORE))
+    assert len(dice.history(performer.plan.committed)) == len(encode(notes_array(prime), OORE))
+    notes = performer.run_until(3 * RATE)
+    check_stream(dice.history(performer.plan.committed), OORE)
+    assert onsets(notes)
