@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -18,7 +20,7 @@ FAILED, WRONG_USE, NOT_STARTED = 1, 2, 3
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Value(click.ParamType[Any]):
+class _Value(click.ParamType):  # type: ignore[type-arg]
     """A live parameter's value, checked by its row."""
 
     def __init__(self, row: Row) -> None:
@@ -29,10 +31,22 @@ class _Value(click.ParamType[Any]):
         """The checked value; a usage error if it cannot be taken."""
         try:
             if isinstance(value, str) and not self.row.choices:
-                value = float(value)
+                with contextlib.suppress(ValueError):
+                    value = float(value)
             return self.row.check(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds in a range, and `nan` is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The checked value; a usage error if it cannot be taken."""
+        seconds = super().convert(value, param, ctx)
+        if seconds != seconds:
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
 
 
 def _live_options(*without: str) -> Callable[[F], F]:
@@ -91,6 +105,9 @@ def main() -> None:
         _end(f"{error.format_message()} (`{where} -h` shows how)", WRONG_USE)
     except click.ClickException as error:
         _end(error.format_message(), WRONG_USE)
+    except BrokenPipeError:  # nobody reads any more
+        sys.stdout = open(os.devnull, "w")  # else the interpreter complains as it ends
+        sys.exit(FAILED)
     except click.Abort:
         _end("interrupted", FAILED)
 
@@ -143,7 +160,7 @@ _CHANNEL = click.option(
 @_SEED
 @_PRIME
 @click.option(
-    "--duration", type=click.FloatRange(0), metavar="S", help="End after S seconds. Left out: play until stopped."
+    "--duration", type=_Seconds(0), metavar="S", help="End after S seconds. Left out: play until stopped."
 )
 @click.option(
     "--record",
@@ -178,7 +195,7 @@ def play(
     "--out", "out", required=True, type=click.Path(path_type=Path), metavar="FILE.mid", help="The file to write."
 )
 @click.option(
-    "--seconds", type=click.FloatRange(1, 86_400), default=60.0, help="How long. [1 to 86400 s; default 60]"
+    "--seconds", type=_Seconds(1, 86_400), default=60.0, help="How long. [1 to 86400 s; default 60]"
 )
 @_MODEL
 @_CONFIG
@@ -200,7 +217,8 @@ def generate(
     setup = _setup(config_file, {**options, "mode": "solo"})
     Recorder(out)  # finds out whether the file can be written
     performer = daemon.make_performer(setup, _seed(seed, setup), prime)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("performing", total=seconds)
         notes = offline.perform(performer, seconds, lambda done: progress.update(task, completed=done))
     try:

@@ -42,18 +42,20 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def prefer_this_thread() -> str:
+def prefer_this_thread(priority: int) -> str:
     """Ask the system to run the calling thread before others; returns what it granted.
+
+    priority: 1 to 99, Linux; keep under that of JACK or PipeWire unless the thread only ever works briefly.
 
     Linux: SCHED_FIFO, which needs an rtprio limit or root. Windows: time-critical priority.
     macOS keeps such priority for its own frameworks; the thread stays as it is.
     """
     if hasattr(os, "sched_setscheduler"):
         try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
         except OSError:
             return "normal"
-        return "SCHED_FIFO 20"
+        return f"SCHED_FIFO {priority}"
     if sys.platform == "win32":
         import ctypes
 

@@ -33,25 +33,29 @@ class Config:
     knobs: dict[int, str] = field(default_factory=lambda: dict(DEFAULT_KNOBS))
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.channel, int) and 1 <= self.channel <= 16):
+        if not (_is_whole(self.channel) and 1 <= self.channel <= 16):
             raise ConfigError(f"channel {self.channel!r} is outside 1 to 16")
         if not isinstance(self.thru, bool):
             raise ConfigError(f"thru {self.thru!r} is not true or false")
-        if self.seed is not None and not isinstance(self.seed, int):
+        if self.seed is not None and not _is_whole(self.seed):
             raise ConfigError(f"seed {self.seed!r} is not a whole number")
         for key in ("input", "output", "backend", "model"):
             value = getattr(self, key)
-            if value is not None and not isinstance(value, str):
+            if not isinstance(value, str) and (value is not None or key == "model"):
                 raise ConfigError(f"{key} {value!r} is not a name")
         if not isinstance(self.knobs, dict):
             raise ConfigError(f"knobs {self.knobs!r} is not a table of controller numbers and parameters")
         for number, name in self.knobs.items():
-            if not (isinstance(number, int) and 0 <= number <= 119) or number == PEDAL:
+            if not (_is_whole(number) and 0 <= number <= 119) or number == PEDAL:
                 raise ConfigError(f"knobs: {number!r} is not a controller from 0 to 119 other than the pedal, 64")
             try:
                 row_named(str(name))
             except ValueError as error:
                 raise ConfigError(f"knobs: {error}") from error
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def load(path: Path) -> Config:
@@ -66,6 +70,8 @@ def load(path: Path) -> Config:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+    except (ValueError, RecursionError) as error:  # YAML in form, but 2024-13-45 is no date
+        raise ConfigError(f"{path}: not YAML: {error}") from error
     if values is None:
         values = {}
     if not isinstance(values, dict):

@@ -112,15 +112,15 @@ def greeting(config: Config, backend: ports.Backend, keyboard: str, output: str)
 
 @contextlib.contextmanager
 def _signals() -> Iterator[queue.SimpleQueue[int]]:
-    """A queue that gets SIGINT and SIGTERM, as often as they come."""
+    """A queue that gets the signals that end a program, as often as they come."""
     ended: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def end(number: int, _: FrameType | None) -> None:
         ended.put(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGBREAK"):  # how Windows ends a console program
-        numbers.append(signal.SIGBREAK)
+    # a terminal that is closed, on Linux and macOS; how Windows ends a console program
+    numbers += [getattr(signal, name) for name in ("SIGHUP", "SIGBREAK") if hasattr(signal, name)]
     before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield ended

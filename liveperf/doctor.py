@@ -12,7 +12,7 @@ import mido
 from liveperf import bundle, ports
 from liveperf.clock import SystemClock, prefer_this_thread, sleep
 from liveperf.generator import Generator
-from liveperf.output import Output, Play
+from liveperf.output import PRIORITY, Output, Play
 from liveperf.params import Params
 
 STEP_MS, LATENESS_MS, LOOPBACK_MS = 1.0, 2.0, 10.0  # beyond these, playing suffers
@@ -63,7 +63,7 @@ def _virtual_ports(backend: ports.Backend) -> Finding:
 
 def _priority() -> Finding:
     granted: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=lambda: granted.put(prefer_this_thread())).start()
+    threading.Thread(target=lambda: granted.put(prefer_this_thread(PRIORITY))).start()
     priority = granted.get()
     remedy = (
         "notes may come late on a busy machine; Linux: add yourself to the group `audio` and give it rtprio 20 in "

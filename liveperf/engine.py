@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import mido
 
-from liveperf.clock import Clock
+from liveperf.clock import Clock, prefer_this_thread
 from liveperf.output import Output, Play, Release
 from liveperf.params import Params, row_named
 from liveperf.performer import Performer
 from liveperf.timeline import Timeline
 from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL, Owner
 
+PRIORITY = 1  # before ordinary programs: the output thread needs the interpreter lock that this one holds
 LEAD_S = 0.005  # a step is closed, and its notes handed over, this long before its time
 TOLERANCE_S = 0.050  # later than this, the timeline moves instead of bunching notes up
 LEDGER_S = 1.0  # the ledger ends a note this long after the performer should have
@@ -88,6 +89,7 @@ class Engine:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        prefer_this_thread(PRIORITY)
         try:
             while not self._stopping:
                 self.take(self._clock.wait(self.inbox, self.work()))
@@ -108,6 +110,7 @@ class Engine:
             self._catch_up(item.at)
             self._receive(item.message)
         elif isinstance(item, Params):
+            self._catch_up(self._clock.now())
             self.performer.set_params(item)
         elif isinstance(item, Stop):
             self._stopping = True

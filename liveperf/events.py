@@ -61,6 +61,8 @@ class Vocabulary:
             raise ValueError(f"steps per second and longest shift are 1 to 1000: {self}")
         if not 1 <= self.velocity_bins <= 127:
             raise ValueError(f"velocity bins are 1 to 127: {self}")
+        if (self.velocity_bins - 1) * self.bin_width >= 127:
+            raise ValueError(f"{self.velocity_bins} bins of {self.bin_width} velocities do not fit into 127")
 
     @cached_property
     def ranges(self) -> tuple[tuple[EventType, int, int], ...]:

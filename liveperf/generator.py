@@ -145,7 +145,7 @@ class Generator:
 
     def note_limit(self, params: Params) -> int:
         """The longest note of the machine, steps."""
-        return max(1, round(params.note_limit_s * self.vocabulary.steps_per_second))
+        return max(1, self.vocabulary.steps(params.note_limit_s))
 
     def expired(self, state: GeneratorState, limit: int, ring_end: int) -> tuple[int, ...]:
         """The machine's pitches that have reached their latest end. limit: the longest note, steps."""

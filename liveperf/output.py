@@ -16,6 +16,7 @@ from liveperf.clock import Clock, prefer_this_thread
 from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, Owner, Voices
 
 STOP_S = 1.0
+PRIORITY = 20  # it only ever works briefly
 Sent = Callable[[float, Owner, mido.Message], None]
 
 
@@ -92,7 +93,7 @@ class Output:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        self.priority = prefer_this_thread()
+        self.priority = prefer_this_thread(PRIORITY)
         try:
             while self.work(self._clock.wait(self.inbox, self.next_deadline)):
                 pass
@@ -125,7 +126,7 @@ class Output:
             self._play(play)
             self.lateness.add(self._clock.now() - at)
         if self._voices.next_end <= self._clock.now():
-            self._send_all(self._voices.expired(self._clock.now()))
+            self._end(self._voices.expired(self._clock.now()))
         return True
 
     def _play(self, play: Play) -> None:
@@ -138,10 +139,15 @@ class Output:
 
     def _release(self, owner: Owner) -> None:
         messages = self._voices.release(owner)
-        self._send_all(messages)
         if owner is Owner.MACHINE:
-            for message in messages:
-                self._tell(message)
+            self._end(messages)
+        else:
+            self._send_all(messages)
+
+    def _end(self, messages: list[mido.Message]) -> None:
+        self._send_all(messages)
+        for message in messages:
+            self._tell(message)
 
     def _thru(self, message: mido.Message) -> list[mido.Message]:
         if message.type == "note_on" and message.velocity > 0:

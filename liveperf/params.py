@@ -55,7 +55,7 @@ class Row:
             kind = "a whole number" if self.kind is int else "a number"
             raise ParamError(f"{self.name} {value!r} is not {kind} ({self.bounds})") from None
         if not self.low <= number <= self.high:
-            raise ParamError(f"{self.name} {value} is outside {self.bounds}")
+            raise ParamError(f"{self.name} {number:.10g} is outside {self.bounds}")
         return number
 
     def from_knob(self, position: int) -> Any:

@@ -112,7 +112,7 @@ class Performer:
 
     def plan_ahead(self) -> bool:
         """Plan one event more, if the plan is shorter than asked for; whether it did."""
-        horizon = self.now + round(self.params.plan_s * self._rate)
+        horizon = self.now + self.generator.vocabulary.steps(self.params.plan_s)
         if not self.plays or self.plan.complete or self._releasing or self.keyboard.pending:
             return False
         if self.plan.head.step > max(horizon, self.now):
@@ -197,7 +197,8 @@ class Performer:
         for index, state in self.plan.commit_until(step):
             event = vocabulary.events[index]
             if event.type is EventType.NOTE_ON:
-                velocity = vocabulary.velocity_of(state.velocity_bin)
+                middle = (vocabulary.velocity_bins + 1) // 2  # as `decode` reads a note before any VELOCITY
+                velocity = vocabulary.velocity_of(state.velocity_bin or middle)
                 self._sent.append(MachineNote(state.step, event.value, velocity))
             elif event.type is EventType.NOTE_OFF:
                 self._sent.append(MachineNote(state.step, event.value, 0))

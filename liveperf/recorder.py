@@ -37,7 +37,8 @@ class Recorder:
 
     def add(self, time_s: float, owner: Owner, message: mido.Message) -> None:
         """A message was received from the human, or sent for the machine."""
-        self._messages.append((time_s, owner, message))
+        if hasattr(message, "channel"):  # a file has no place for a sequencer's start and stop
+            self._messages.append((time_s, owner, message))
 
     def save(self, start_s: float) -> None:
         """Write the file, times counted from `start_s`; RecordError if that fails."""
@@ -48,8 +49,11 @@ class Recorder:
         }
         try:
             part = self._new_part()
-            write_messages(part, tracks)
-            os.replace(part, self.path)
+            try:
+                write_messages(part, tracks)
+                os.replace(part, self.path)
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
             raise RecordError(f"cannot record to {self.path}: {error.strerror or error}") from error
 

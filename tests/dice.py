@@ -26,7 +26,7 @@ class Dice:
 
     def start(self) -> NetworkState:
         """The state before the first event."""
-        return NetworkState(np.zeros(1, np.float64), np.array([1], np.int64))  # type: ignore[arg-type]
+        return NetworkState(np.zeros(1, np.float64), np.array([1], np.int64))
 
     def step(self, event: int, control: Array, state: NetworkState) -> tuple[Array, NetworkState]:
         """As `Network.step`."""
@@ -34,7 +34,7 @@ class Dice:
         following = hash((key, event, control.tobytes())) & (2**62 - 1)
         self._before[following] = (key, event)
         logits = np.random.default_rng(following).normal(0, self.liveliness, self.vocabulary.size)
-        return logits.astype(np.float32), NetworkState(state.h, np.array([following], np.int64))  # type: ignore[arg-type]
+        return logits.astype(np.float32), NetworkState(state.h, np.array([following], np.int64))
 
     def run(self, events: Any, controls: Any, state: NetworkState) -> tuple[Array, NetworkState]:
         """As `Network.run`."""

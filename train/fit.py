@@ -43,6 +43,9 @@ class FitConfig:
     rest_lr: float = 2e-3  # AdamW, on everything else
     warmup: float = 0.005  # part of the run
     clip: float = 1.0  # gradient norm
+    layers: int = 3
+    hidden: int = 512  # units in each
+    embedding: int = 256
     transpose: int = 0  # semitones, at most, up or down
     conditioned: float = 0.4  # how often density, and how often pitch classes, are told
     seed: int = 0
@@ -56,7 +59,8 @@ class FitConfig:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"{path}: unknown keys {sorted(unknown)}")
-        return cls(**values)
+        # YAML 1.1 reads 5e-3 as text
+        return cls(**{key: type(getattr(cls, key))(value) for key, value in values.items()})
 
 
 def start_event(vocabulary: Vocabulary) -> int:
@@ -100,7 +104,8 @@ class Lanes:
                 self._begin(i)
                 fresh[i] = True
             if fresh[i] or self._random.random() < 0.1:
-                lane.density_on, lane.histogram_on = self._random.random(2) < self.config.conditioned
+                told = self._random.random(2) < self.config.conditioned
+                lane.density_on, lane.histogram_on = map(bool, told)
             inputs, targets, density, histogram = self._loaded[i]
             part = slice(lane.position, lane.position + self.config.chunk)
             count = len(targets[part])
@@ -156,8 +161,10 @@ class Lanes:
         self._random.bit_generator.state = position["random"]
         self._queue = list(position["queue"])
         self._lanes = [_Lane(**lane) for lane in position["lanes"]]
-        for i in range(len(self._lanes)):
-            self._load(i)
+        for i, lane in enumerate(self._lanes):
+            self._loaded[i] = None
+            if lane.piece >= 0:  # it had begun
+                self._load(i)
 
 
 class Fit:
@@ -172,7 +179,9 @@ class Fit:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.lanes = Lanes(self.corpus.pieces("train"), self.vocabulary, config)
         self.validation = self.corpus.pieces("validation")
-        self.network = PerformanceRNN(self.vocabulary.size, Conditioning().size).to(self.device)
+        self.network = PerformanceRNN(
+            self.vocabulary.size, Conditioning().size, config.layers, config.hidden, config.embedding
+        ).to(self.device)
         matrices = [p for p in self.network.layers.parameters() if p.ndim == 2]
         known = {id(p) for p in matrices}
         rest = [p for p in self.network.parameters() if id(p) not in known]
@@ -221,7 +230,7 @@ class Fit:
                 group["lr"] = peak * factor
             optimiser.step()
             optimiser.zero_grad()
-        self.state = tuple(s.detach() for s in state)  # type: ignore[assignment]
+        self.state = tuple(s.detach() for s in state)
         self.events += int((target != IGNORED).sum())
         return loss.item()
 
@@ -229,7 +238,7 @@ class Fit:
         row = {
             "hours": self.elapsed_s / 3600,
             "events": self.events,
-            "events_per_s": self.events / self.elapsed_s,
+            "events_per_s": self.events / self.elapsed_s if self.elapsed_s else 0.0,
             "train": float(np.mean(losses)) if losses else math.nan,
             "validation": self._validate(),
         }
@@ -267,22 +276,38 @@ class Fit:
 
     def resume(self) -> None:
         """Go on from `OUT/last.pt`."""
-        checkpoint = torch.load(self.out / "last.pt", map_location=self.device, weights_only=True)
+        checkpoint = read_checkpoint(self.out / "last.pt", self.device)
         self.network.load_state_dict(checkpoint["network"])
         for (optimiser, _), state in zip(self.optimisers, checkpoint["optimisers"], strict=True):
             optimiser.load_state_dict(state)
-        self.state = tuple(checkpoint["state"])  # type: ignore[assignment]
+        self.state = tuple(checkpoint["state"])
         self.lanes.restore(checkpoint["lanes"])
         torch.set_rng_state(checkpoint["torch_random"].cpu())
         self.elapsed_s, self.events = checkpoint["elapsed_s"], checkpoint["events"]
         self.history = checkpoint["history"]
 
 
-@torch.no_grad()
+def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """What `Fit.save` wrote; no code in it is run."""
+    booleans: list[Any] = [type(np.dtype(bool)), np.dtype, np.True_.__reduce__()[0]]  # older runs saved numpy's
+    with torch.serialization.safe_globals(booleans):
+        checkpoint: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return checkpoint
+
+
 def batch_losses(
     network: PerformanceRNN, pieces: list[NDArray[np.int64]], vocabulary: Vocabulary, chunk: int = 512
 ) -> Iterator[Tensor]:
     """Losses [n] in nats of pieces run side by side from the start state, unconditioned, state carried."""
+    for loss, _ in batch_predictions(network, pieces, vocabulary, chunk):
+        yield loss
+
+
+@torch.no_grad()
+def batch_predictions(
+    network: PerformanceRNN, pieces: list[NDArray[np.int64]], vocabulary: Vocabulary, chunk: int = 512
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """As `batch_losses`, each loss [n] with the event index [n], on the CPU, that was to be predicted."""
     device = network.h0.device
     pieces = sorted(pieces, key=len, reverse=True)
     state = network.start(len(pieces))
@@ -303,7 +328,8 @@ def batch_losses(
         loss = functional.cross_entropy(
             logits.float().flatten(0, 1), target.to(device).flatten(), ignore_index=IGNORED, reduction="none"
         )
-        yield loss[target.flatten() != IGNORED]
+        counts = target.flatten() != IGNORED
+        yield loss[counts], target.flatten()[counts]
 
 
 def _commit() -> str:

@@ -28,9 +28,9 @@ class PerformanceRNN(nn.Module):
         self.c0 = nn.Parameter(torch.zeros(layers, hidden))
         self.output = nn.Linear(hidden, vocabulary_size)
         nn.init.normal_(self.event.weight, std=0.5)
-        for layer in self.layers:
-            with torch.no_grad():  # remember by default
-                layer.bias_ih_l0[hidden : 2 * hidden] = 1.0
+        for name, parameter in self.layers.named_parameters():
+            if name.endswith("bias_ih_l0"):
+                nn.init.ones_(parameter[hidden : 2 * hidden])  # the forget gate: remember by default
 
     def start(self, batch: int) -> State:
         """The learned state before the first event."""

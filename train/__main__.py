@@ -1,0 +1,207 @@
+"""`bin/train`: prepare a corpus, fit a network, evaluate it, export a bundle; draw a piano roll."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from liveperf import bundle
+from liveperf.events import MAGENTA, OORE
+from liveperf.midifile import MidiFileError
+from train.prepare import SPLITS
+
+# torch takes seconds to import: only the verbs that need it do.
+
+VOCABULARIES = {"oore": OORE, "magenta": MAGENTA}
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
+def cli() -> None:
+    """Prepare a corpus, fit a network to it, evaluate it, export a bundle to play with; draw a piano roll."""
+
+
+@cli.command("prepare")
+@click.argument("corpus", type=FOLDER)
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--vocabulary",
+    type=click.Choice(list(VOCABULARIES)),
+    default="oore",
+    show_default=True,
+    help="The events: oore has 413, steps of 8 ms; magenta 388, steps of 10 ms.",
+)
+def prepare_verb(corpus: Path, out: Path, vocabulary: str) -> None:
+    """Encode the MIDI files of the folder CORPUS into OUT.
+
+    Splits are those of a MAESTRO-style CSV in CORPUS, or else 80/10/10 by file.
+    """
+    from train.prepare import prepare
+
+    events = prepare(corpus, out, VOCABULARIES[vocabulary])
+    index = json.loads((out / "corpus.json").read_text())
+    counts = ", ".join(f"{split} {count:,}" for split, count in events.items())
+    click.echo(f"events: {counts}; files skipped: {len(index['skipped'])} (reasons in {out / 'corpus.json'})")
+
+
+@cli.command("fit")
+@click.argument("config", type=FILE)
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the config's `out`.")
+def fit_verb(config: Path, resume: bool) -> None:
+    """Fit a network as the YAML file CONFIG says; Ctrl-C saves and ends."""
+    from train.fit import Fit, FitConfig
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        settings = FitConfig.load(config)
+    except (ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise click.UsageError(_one_line(error)) from error
+    checkpoint = Path(settings.out) / "last.pt"
+    if resume and not checkpoint.is_file():
+        raise click.UsageError(f"nothing to resume: no {checkpoint}")
+    if checkpoint.is_file() and not resume:
+        raise click.UsageError(f"{checkpoint} is there already: --resume, or another `out`, or move it away")
+    fit = Fit(settings)
+    if resume:
+        fit.resume()
+    fit.run()
+
+
+@cli.command("evaluate")
+@click.argument("path", type=FILE)
+@click.argument("corpus", type=FOLDER)
+@click.option(
+    "--split", type=click.Choice(SPLITS), default="test", show_default=True, help="The split to predict."
+)
+@click.option("--pieces", type=click.IntRange(1), help="Only the first N pieces of it (from 1; default: all).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def evaluate_verb(path: Path, corpus: Path, split: str, pieces: int | None, as_json: bool) -> None:
+    """Score the checkpoint (.pt) or bundle (.onnx) PATH on the prepared CORPUS."""
+    from train.evaluate import evaluate
+
+    terminal = Console(stderr=True)
+    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+        task = progress.add_task("evaluating", total=1.0)
+        result = evaluate(path, corpus, split, pieces, lambda done: progress.update(task, completed=done))
+    if as_json:
+        click.echo(json.dumps(result.as_json(), indent=1))
+        return
+    scores = result.as_json()
+    table = Table(title=f"{result.model}: {result.pieces} pieces of the {split} split, nats")
+    for column in ("", "events", "nats/event", "of all nats"):
+        table.add_column(column, justify="right" if column else "left")
+    for kind, row in scores["by_type"].items():
+        share = row["nats_per_event"] * row["events"] / (scores["nats_per_event"] * scores["events"])
+        table.add_row(kind, f"{row['events']:,}", f"{row['nats_per_event']:.4f}", f"{share:.1%}")
+    table.add_section()
+    table.add_row("all", f"{scores['events']:,}", f"{scores['nats_per_event']:.4f}", "100.0%")
+    Console().print(table)
+    click.echo(
+        f"perplexity {result.perplexity:.2f}; {result.nats_per_note:.3f} nats a note; "
+        f"{result.bits_per_second:.1f} bits a second of music"
+    )
+
+
+@cli.command("export")
+@click.argument("checkpoint", type=FILE)
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--fp32", is_flag=True, help="Keep 32-bit weights (default: int8, a quarter of the size).")
+@click.option("--name", help="The bundle's name (default: that of OUT).")
+@click.option("--licence", default="not stated", show_default=True, help="The licence of the weights.")
+@click.option("--data", default="not stated", show_default=True, help="What it was trained on.")
+@click.option("--scores", type=FILE, help="A JSON object for the card, such as `evaluate --json` prints.")
+def export_verb(
+    checkpoint: Path, out: Path, fp32: bool, name: str | None, licence: str, data: str, scores: Path | None
+) -> None:
+    """Write the checkpoint CHECKPOINT as the bundle OUT (.onnx)."""
+    from train.evaluate import open_checkpoint
+    from train.export import export
+
+    if out.suffix != ".onnx":
+        raise click.UsageError(f"{out}: a bundle's name ends in .onnx")
+    measured = _read_scores(scores) if scores else {}
+    network, values = open_checkpoint(checkpoint)
+    card = {
+        "name": name or out.stem,
+        "vocabulary": values["vocabulary"],
+        "licence": licence,
+        "data": data,
+        "training": training(values),
+        "scores": measured,
+    }
+    export(network, card, out, int8=not fp32)
+    bundle.load(str(out))
+    click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {'fp32' if fp32 else 'int8'}")
+
+
+@cli.command("roll")
+@click.argument("midi", type=FILE)
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--seconds", type=click.FloatRange(1), help="Only so much of it (s, from 1; default: all).")
+def roll_verb(midi: Path, out: Path, seconds: float | None) -> None:
+    """Draw the MIDI file MIDI as a piano roll, the picture OUT (.png)."""
+    from train.pianoroll import draw
+
+    draw(midi, out, seconds)
+
+
+def training(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """The `training` entry of a card; of the config's paths only the corpus' name."""
+    config = {key: value for key, value in checkpoint["config"].items() if key != "out"}
+    config["corpus"] = Path(config["corpus"]).name
+    return {
+        "config": config,
+        "events": checkpoint["events"],
+        "hours": round(checkpoint["elapsed_s"] / 3600, 3),
+        "commit": checkpoint["commit"],
+        "last": checkpoint["history"][-1] if checkpoint["history"] else {},
+    }
+
+
+def _read_scores(path: Path) -> dict[str, Any]:
+    """A JSON object; what `evaluate --json` wrote gets the key that `liveperf models` shows."""
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise click.UsageError(f"{path}: not JSON: {_one_line(error)}") from error
+    if not isinstance(scores, dict):
+        raise click.UsageError(f"{path}: expected a JSON object, found {type(scores).__name__}")
+    if {"split", "nats_per_event"} <= set(scores):
+        return {f"{scores['split']}_nats_per_event": scores["nats_per_event"], **scores}
+    return scores
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a verb; returns the exit code: 0 fine, 1 failed, 2 wrong use."""
+    try:
+        return int(cli.main(arguments, prog_name="train", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "train"
+        message = " ".join(error.format_message().split())
+        click.echo(f"{where}: {message} (`{where} -h` shows how)", err=True)
+        return error.exit_code
+    except (bundle.BundleError, MidiFileError, ValueError, OSError) as error:
+        click.echo(f"train: {_one_line(error)}", err=True)
+    except click.Abort:
+        click.echo("train: interrupted", err=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
