@@ -152,7 +152,7 @@ _CHANNEL = click.option(
 )
 @click.option(
     "--backend",
-    type=click.Choice(["alsa", "jack", "coremidi", "winmm"]),
+    type=click.Choice(config.BACKENDS),
     help="The MIDI system. Left out: the first that works.",
 )
 @_MODEL
@@ -194,9 +194,7 @@ def play(
 @click.option(
     "--out", "out", required=True, type=click.Path(path_type=Path), metavar="FILE.mid", help="The file to write."
 )
-@click.option(
-    "--seconds", type=_Seconds(1, 86_400), default=60.0, help="How long. [1 to 86400 s; default 60]"
-)
+@click.option("--seconds", type=_Seconds(1, 86_400), default=60.0, help="How long. [1 to 86400 s; default 60]")
 @_MODEL
 @_CONFIG
 @_SEED
@@ -283,9 +281,7 @@ def models(name: str | None) -> None:
 
 
 @commands.command()
-@click.option(
-    "--backend", type=click.Choice(["alsa", "jack", "coremidi", "winmm"]), help="Look at this MIDI system."
-)
+@click.option("--backend", type=click.Choice(config.BACKENDS), help="Look at this MIDI system.")
 @click.option("--model", default="maestro", metavar="NAME|FILE", help="Look at this model. [default maestro]")
 def doctor(backend: str | None, model: str) -> None:
     """Find out what would keep it from playing well here, and what to do about it."""

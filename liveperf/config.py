@@ -11,6 +11,7 @@ import yaml
 from liveperf.params import Params, nearest, row_named, table
 from liveperf.voices import PEDAL
 
+BACKENDS = ("alsa", "jack", "coremidi", "winmm")
 DEFAULT_KNOBS = {1: "density", 74: "temperature"}
 
 
@@ -43,6 +44,8 @@ class Config:
             value = getattr(self, key)
             if not isinstance(value, str) and (value is not None or key == "model"):
                 raise ConfigError(f"{key} {value!r} is not a name")
+        if self.backend is not None and self.backend not in BACKENDS:
+            raise ConfigError(f"backend {self.backend!r} is not one of {', '.join(BACKENDS)}")
         if not isinstance(self.knobs, dict):
             raise ConfigError(f"knobs {self.knobs!r} is not a table of controller numbers and parameters")
         for number, name in self.knobs.items():

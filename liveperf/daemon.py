@@ -21,14 +21,14 @@ from liveperf.generator import Generator
 from liveperf.midifile import from_start, read_notes
 from liveperf.output import Output, Thru
 from liveperf.performer import Performer
-from liveperf.recorder import Recorder
+from liveperf.recorder import Recorder, RecordError
 from liveperf.voices import Owner
 
-DRAIN_S = 0.02  # what was sent last leaves the machine within this
+DRAIN_S = 0.1  # what was sent last has reached the synth within this, on a busy machine too
 
 
 class DaemonError(Exception):
-    """A thread of the instrument died; the message says which and why."""
+    """The instrument failed as it played; the message says how."""
 
 
 def make_performer(config: Config, seed: int, prime: Path | None) -> Performer:
@@ -52,11 +52,12 @@ def play(
     """Play until a signal or the end of the duration; every note has been released when it returns.
 
     say: told what to connect where, and at the end what was played. Raises BundleError, MidiFileError,
-    PortError and RecordError before it starts, DaemonError when a thread has died. Main thread only.
+    PortError and RecordError before it starts, DaemonError when a thread has died or the recording
+    cannot be kept. Main thread only.
     """
     recorder = Recorder(record) if record else None
-    backend = ports.choose(config.backend)
     performer = make_performer(config, seed, prime)
+    backend = ports.choose(config.backend)
     clock = SystemClock()
     with contextlib.ExitStack() as stack:
         port = backend.open_output(config.output)
@@ -64,7 +65,7 @@ def play(
         output = Output(port.send, clock, recorder.add if recorder else None)
         engine = Engine(performer, output, clock, config.channel, config.knobs)
 
-        def receive(message: mido.Message) -> None:  # in the backend's thread: stamp, enqueue, return
+        def receive(message: mido.Message) -> None:  # in the input's thread: stamp, enqueue, return
             now = clock.now()
             if config.thru and _passes(message, config):
                 output.put(Thru(message))
@@ -90,9 +91,16 @@ def play(
                 released = output.stop()
                 sleep(DRAIN_S)
             if recorder:
-                recorder.save(start_s)
+                _save(recorder, start_s)
     say(report(engine, output))
     _check(engine, output, released)
+
+
+def _save(recorder: Recorder, start_s: float) -> None:
+    try:
+        recorder.save(start_s)
+    except RecordError as error:
+        raise DaemonError(str(error)) from error
 
 
 def _passes(message: mido.Message, config: Config) -> bool:

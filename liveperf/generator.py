@@ -136,8 +136,9 @@ class Generator:
         """The state after a whole performance [n] was heard, its sounding notes ended, at step 0 again."""
         if not len(events):
             return state
-        controls = np.tile(self.control(params), (len(events), 1))
-        logits, network = self.bundle.network.run(events, controls, state.network)
+        network, control = state.network, self.control(params)
+        for chunk in np.split(events, range(_CHUNK, len(events), _CHUNK)):  # all at once would take 20 KB an event
+            logits, network = self.bundle.network.run(chunk, np.tile(control, (len(chunk), 1)), network)
         first = self._first[EventType.VELOCITY]
         bins = events[events >= first] - first + 1
         velocity_bin = int(bins[-1]) if len(bins) else state.velocity_bin
@@ -230,6 +231,8 @@ class Generator:
 
 _REST_S, _CHORD_S, _GRACE_S, _RING_S = 0.15, 0.03, 2.0, 1.5
 _REST_LIMIT_S = 2.0
+
+_CHUNK = 512
 
 _MASK = (1 << 64) - 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -69,7 +70,7 @@ def _read_messages(path: Path) -> Iterable[mido.Message]:
 
 
 def write_messages(path: Path, tracks: dict[str, list[tuple[float, mido.Message]]]) -> None:
-    """Write named tracks of (seconds, message), ascending in time. Raises OSError."""
+    """Write named tracks of (seconds, message), ascending in time: all of the file or none. Raises OSError."""
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_SECOND // 2)
     for name, messages in tracks.items():
         track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
@@ -79,7 +80,17 @@ def write_messages(path: Path, tracks: dict[str, list[tuple[float, mido.Message]
             track.append(message.copy(time=tick - now))
             now = tick
         file.tracks.append(track)
-    file.save(path)
+    part = part_of(path)
+    try:
+        file.save(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is written before it takes its place."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def note_messages(notes: Notes, channel: int = 0) -> list[tuple[float, mido.Message]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +13,12 @@ from typing import Any, Protocol
 import mido
 import rtmidi
 
+from liveperf.clock import prefer_this_thread, sleep
+
 NAME = "liveperf"
+POLL_S = 0.001  # how often an input looks for messages
+PRIORITY = 20  # it only ever works briefly
+QUEUE_SIZE = 4096  # messages that wait in the meantime
 Callback = Callable[[mido.Message], None]
 
 # name -> (RtMidi's name of the interface, whether it has virtual ports, how to get it)
@@ -70,7 +76,7 @@ class Backend:
     def open_input(self, wanted: str | None, callback: Callback) -> InputPort:
         """Listen to the first port whose name holds `wanted`, or make a virtual one (None).
 
-        callback gets each message, in the backend's own thread.
+        callback gets each message within POLL_S, in the port's own thread.
         """
         return InputPort(self, wanted, callback)
 
@@ -84,27 +90,41 @@ class Backend:
 
 
 class InputPort:
-    """A port that calls back for each message it receives."""
+    """A port that calls back for each message it receives, from a thread of its own.
+
+    RtMidi could call back itself, but from the MIDI system's thread, which it cancels (JACK) or joins (ALSA) on
+    closing without letting the interpreter lock go: a note in that moment would hang the process, and its notes.
+    """
 
     def __init__(self, backend: Backend, wanted: str | None, callback: Callback) -> None:
         self._callback = callback
         with _quiet():
-            self._port = rtmidi.MidiIn(backend.api, name=backend._client("in"), queue_size_limit=4096)
+            self._port = rtmidi.MidiIn(backend.api, name=backend._client("in"), queue_size_limit=QUEUE_SIZE)
             self._port.ignore_types(sysex=True, timing=True, active_sense=True)
-            self._port.set_callback(self._receive)
             self.name = _open(self._port, backend, wanted, "input")
+        self._listening = True
+        self._thread = threading.Thread(target=self._listen, name="liveperf-input", daemon=True)
+        self._thread.start()
 
-    def _receive(self, event: tuple[list[int], float], _: Any) -> None:
+    def _listen(self) -> None:
+        prefer_this_thread(PRIORITY)
+        while self._listening:
+            while (event := self._port.get_message()) is not None:
+                self._receive(event[0])
+            sleep(POLL_S)
+
+    def _receive(self, data: list[int]) -> None:
         try:
-            message = mido.Message.from_bytes(event[0])
+            message = mido.Message.from_bytes(data)
         except (ValueError, LookupError):
             return  # not a MIDI message: a damaged byte stream
         self._callback(message)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; nothing is called back afterwards."""
+        self._listening = False
+        self._thread.join()
         with _quiet():
-            self._port.cancel_callback()
             self._port.close_port()
             self._port.delete()
 

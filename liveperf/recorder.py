@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import deque
 from pathlib import Path
 
 import mido
 
-from liveperf.midifile import write_messages
+from liveperf.midifile import part_of, write_messages
 from liveperf.voices import Owner
 
 
@@ -30,7 +28,8 @@ class Recorder:
         try:
             if path.is_dir():
                 raise IsADirectoryError(21, "it is a folder")
-            part = self._new_part()
+            part = part_of(path)
+            part.touch()
             part.unlink()
         except OSError as error:
             raise RecordError(f"cannot record to {path}: {error.strerror or error}") from error
@@ -48,17 +47,6 @@ class Recorder:
             for owner in Owner
         }
         try:
-            part = self._new_part()
-            try:
-                write_messages(part, tracks)
-                os.replace(part, self.path)
-            finally:
-                part.unlink(missing_ok=True)
+            write_messages(self.path, tracks)
         except OSError as error:
             raise RecordError(f"cannot record to {self.path}: {error.strerror or error}") from error
-
-    def _new_part(self) -> Path:
-        """An empty file beside the recording, to be moved into its place."""
-        handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".part", dir=self.path.parent)
-        os.close(handle)
-        return Path(name)

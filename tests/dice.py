@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class Dice:
     def step(self, event: int, control: Array, state: NetworkState) -> tuple[Array, NetworkState]:
         """As `Network.step`."""
         key = int(state.c[0])
-        following = hash((key, event, control.tobytes())) & (2**62 - 1)
+        seen = key.to_bytes(8, "big") + event.to_bytes(2, "big") + control.tobytes()
+        following = int.from_bytes(hashlib.blake2b(seen, digest_size=7).digest(), "big")
         self._before[following] = (key, event)
         logits = np.random.default_rng(following).normal(0, self.liveliness, self.vocabulary.size)
         return logits.astype(np.float32), NetworkState(state.h, np.array([following], np.int64))

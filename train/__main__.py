@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,8 @@ def fit_verb(config: Path, resume: bool) -> None:
         raise click.UsageError(f"nothing to resume: no {checkpoint}")
     if checkpoint.is_file() and not resume:
         raise click.UsageError(f"{checkpoint} is there already: --resume, or another `out`, or move it away")
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background, too, where a shell has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     fit = Fit(settings)
     if resume:
         fit.resume()

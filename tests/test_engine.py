@@ -1,0 +1,296 @@
+"""The engine in virtual time: a performer kept in step with the clock, and what becomes of a musician's input."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import mido
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liveperf.engine import LEAD_S, Engine, Received, turn_knob
+from liveperf.events import OORE
+from liveperf.generator import FAR, Generator
+from liveperf.output import Output, Thru, _Stop
+from liveperf.params import MODES, Params
+from liveperf.performer import MachineNote, Performer
+from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL
+from tests.dice import dice_bundle
+from tests.fakes import FakeClock, FakePort
+
+RATE = OORE.steps_per_second
+STEP_S = 1 / RATE
+
+
+class Score:
+    """A performer that plays what is written, and remembers what it was told."""
+
+    def __init__(self, *notes: MachineNote) -> None:
+        self.params = Params()
+        self.generator = SimpleNamespace(vocabulary=OORE)
+        self.keyboard = SimpleNamespace(release=lambda: self.told.append(("keys up",)))
+        self.notes = list(notes)
+        self.now = 0
+        self.told: list[tuple[Any, ...]] = []
+        self.fails_at: int | None = None
+
+    @property
+    def next_due(self) -> int:
+        return max(self.notes[0].step, self.now + 1) if self.notes else FAR
+
+    def run_until(self, step: int) -> list[MachineNote]:
+        if self.fails_at is not None and step >= self.fails_at:
+            raise RuntimeError("a broken string")
+        self.now = step
+        due = [note for note in self.notes if note.step <= step]
+        self.notes = self.notes[len(due) :]
+        return due
+
+    def plan_ahead(self) -> bool:
+        return False
+
+    def note_on(self, pitch: int, velocity: int) -> None:
+        self.told.append(("on", pitch, velocity, self.now))
+
+    def note_off(self, pitch: int) -> None:
+        self.told.append(("off", pitch, self.now))
+
+    def pedal(self, value: int) -> None:
+        self.told.append(("pedal", value))
+
+    def set_params(self, params: Params) -> None:
+        self.params = params
+
+    def release(self) -> None:
+        self.told.append(("release",))
+
+
+class Band:
+    """An engine, its output and a port; time runs from 0."""
+
+    def __init__(self, performer: Score | Performer, **options: Any) -> None:
+        self.clock = FakeClock()
+        self.start = self.clock.now()
+        self.port = FakePort(self.clock)
+        self.output = Output(self.port.send, self.clock)
+        self.engine = Engine(cast(Performer, performer), self.output, self.clock, **options)
+
+    def hear(self, *messages: mido.Message, ago: float = 0.0) -> None:
+        for message in messages:
+            self.engine.put(Received(self.clock.now() - ago, message))
+
+    def run(self, seconds: float) -> None:
+        """Let time pass, as the two threads do."""
+        end = self.clock.now() + seconds
+        while True:
+            while not self.engine.inbox.empty():
+                self.engine.take(self.engine.inbox.get())
+            until = self.engine.work()
+            self.flush()
+            if self.clock.now() >= end and until > end:
+                return
+            soonest = min(until, self.output.next_deadline, end)
+            self.clock.time = max(self.clock.time, soonest)
+
+    def flush(self) -> None:
+        """Let the output take in what it was given, and send what is due."""
+        while not self.output.inbox.empty():
+            self.output.work(self.output.inbox.get())
+        self.output.work(None)
+
+    @property
+    def sent(self) -> list[tuple[Any, mido.Message]]:
+        """(s, message) of what was sent."""
+        return [(pytest.approx(time - self.start, abs=1e-6), message) for time, message in self.port.sent]
+
+
+def on(pitch: int, velocity: int = 64, channel: int = 0) -> mido.Message:
+    return mido.Message("note_on", note=pitch, velocity=velocity, channel=channel)
+
+
+def off(pitch: int, channel: int = 0) -> mido.Message:
+    return mido.Message("note_off", note=pitch, velocity=0, channel=channel)
+
+
+def control(number: int, value: int) -> mido.Message:
+    return mido.Message("control_change", control=number, value=value)
+
+
+def test_a_note_sounds_at_its_step_on_its_channel() -> None:
+    band = Band(Score(MachineNote(125, 60, 80), MachineNote(250, 60, 0)), channel=3)
+    band.run(3.0)
+    assert band.sent == [(1.0, on(60, 80, channel=2)), (2.0, off(60, channel=2))]
+    assert band.engine.counts.notes_out == 1
+    assert max(band.output.lateness.recent) < 1e-9
+
+
+def test_a_step_is_closed_shortly_before_its_time() -> None:
+    score = Score(MachineNote(125, 60, 80))
+    band = Band(score)
+    assert band.engine.work() == pytest.approx(band.start + 1.0 - LEAD_S)
+    band.run(1.0 - 2 * LEAD_S)
+    assert score.notes
+
+
+def test_the_ledger_outlasts_the_longest_note() -> None:
+    score = Score(MachineNote(125, 60, 80))
+    score.params = Params(note_limit_s=2.0)
+    band = Band(score)
+    band.run(10.0)
+    assert band.sent == [(1.0, on(60, 80)), (4.0, off(60))]
+
+
+def test_what_is_a_little_late_is_sent_and_time_goes_on() -> None:
+    band = Band(Score(MachineNote(125, 60, 80), MachineNote(130, 62, 80)))
+    band.run(0.9)
+    band.clock.advance(0.13)  # the engine was held up: 30 ms late
+    band.run(1.0)
+    assert band.sent == [(1.03, on(60, 80)), (1.04, on(62, 80))]
+    assert band.engine.counts.delays == 0
+    assert list(band.output.lateness.recent) == [pytest.approx(0.03), pytest.approx(0.0, abs=1e-6)]
+
+
+def test_what_is_very_late_moves_the_timeline_and_nothing_is_bunched_up_or_dropped() -> None:
+    notes = [MachineNote(125 + 10 * i, 60 + i, 80) for i in range(5)]
+    band = Band(Score(*notes))
+    band.run(0.9)
+    band.clock.advance(0.6)
+    band.run(2.0)
+    assert band.sent == [(1.5 + 10 * i * STEP_S, on(60 + i, 80)) for i in range(5)]
+    assert band.engine.counts.delays == 1
+
+
+def test_silence_is_not_lateness() -> None:
+    band = Band(Score(MachineNote(100_000, 60, 80)))
+    for _ in range(3):
+        band.clock.advance(100.0)
+        band.run(0.0)
+    assert band.engine.counts.delays == 0
+
+
+def test_keys_reach_the_performer_at_the_step_of_their_arrival() -> None:
+    score = Score()
+    band = Band(score)
+    band.clock.advance(2.0)
+    band.hear(on(60, 90), ago=1.0)
+    band.hear(on(60, velocity=0), off(64), ago=0.6)
+    band.run(0.0)
+    assert score.told == [("on", 60, 90, 125), ("off", 60, 175), ("off", 64, 175)]
+    assert band.engine.counts.notes_in == 1
+
+
+def test_pedal_and_panic() -> None:
+    score = Score()
+    band = Band(score)
+    band.hear(control(PEDAL, 100), control(ALL_NOTES_OFF, 0), control(ALL_SOUND_OFF, 0), control(7, 100))
+    band.hear(mido.Message("pitchwheel", pitch=1))
+    band.run(0.0)
+    assert score.told == [("pedal", 100), *[("keys up",), ("release",)] * 2]
+
+
+def test_a_knob_turns_its_parameter() -> None:
+    score = Score()
+    band = Band(score, knobs={74: "temperature", 20: "mode"})
+    band.hear(control(74, 127), control(20, 64), control(21, 127))
+    band.run(0.0)
+    assert score.params == Params(temperature=2.0, mode="solo")
+
+
+def test_a_knob_that_does_not_fit_the_rest_stays_put() -> None:
+    params = Params(highest_pitch=60)
+    assert turn_knob(params, "lowest_pitch", 127) == params
+    assert turn_knob(params, "lowest_pitch", 50).lowest_pitch == 50
+
+
+def test_parameters_are_swapped_whole() -> None:
+    score = Score()
+    band = Band(score)
+    band.engine.put(Params(density=4))
+    band.run(0.0)
+    assert score.params == Params(density=4)
+
+
+def test_the_thread_ends_when_stopped() -> None:
+    band = Band(Score(MachineNote(1, 60, 80)))
+    band.engine.start()
+    band.engine.stop()
+    assert not band.engine.alive
+    assert band.engine.failure is None
+
+
+def test_a_performer_that_breaks_releases_its_notes_and_is_kept() -> None:
+    score = Score(MachineNote(1, 60, 80), MachineNote(250, 62, 80))
+    score.fails_at = 200
+    band = Band(score)
+    band.engine.start()
+    band.engine.stop()
+    assert str(band.engine.failure) == "a broken string"
+    assert not band.engine.alive
+    band.flush()
+    assert [message for _, message in band.port.sent] == [on(60, 80), off(60)]
+    assert not band.port.sounding
+
+
+# The whole instrument but for its ports and threads: a performer that plays dice.
+
+
+def dice(mode: str, seed: int = 0, **params: Any) -> Performer:
+    settings = {"turn_gap_s": 0.2, "answer_shortest_s": 0.5, "idle_start_s": 1.0, "duet_rest_s": 0.3, **params}
+    return Performer(Generator(dice_bundle()[0]), Params(mode=mode, **settings), seed)
+
+
+def test_a_phrase_is_answered_and_a_key_ends_the_answer() -> None:
+    band = Band(dice("answer", answer_shortest_s=20))
+    band.hear(on(60))
+    band.run(0.5)
+    band.hear(off(60))
+    band.run(0.15)
+    assert band.sent == []
+    band.run(0.2)
+    assert band.engine.counts.notes_out > 0
+    while not band.port.sounding:
+        band.run(STEP_S)
+    played = len(band.port.sent)
+    band.hear(on(62))
+    band.run(0.02)
+    assert {message.type for _, message in band.port.sent[played:]} == {"note_off"}
+    assert not band.port.sounding
+
+
+def test_panic_silences_it() -> None:
+    band = Band(dice("duet"))
+    band.hear(on(60))
+    while not band.port.sounding:
+        band.run(STEP_S)
+    band.hear(off(60), control(ALL_NOTES_OFF, 0))
+    band.run(1.0)
+    assert not band.port.sounding
+
+
+messages = st.one_of(
+    st.builds(on, st.integers(58, 62), st.integers(0, 127)),
+    st.builds(off, st.integers(58, 62)),
+    st.builds(control, st.sampled_from([PEDAL, 1, 20, 74, ALL_NOTES_OFF]), st.integers(0, 127)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(MODES),
+    st.integers(0, 3),
+    st.lists(st.tuples(st.sampled_from([0.0, 0.05, 0.4, 1.5]), messages), max_size=12),
+)
+def test_whatever_a_human_does_notes_are_paired_and_end(
+    mode: str, seed: int, human: list[tuple[float, mido.Message]]
+) -> None:
+    band = Band(dice(mode, seed, density=2.0), knobs={1: "density", 20: "mode", 74: "temperature"})
+    for seconds, message in human:
+        band.run(seconds)
+        band.hear(message)
+        band.output.put(Thru(message))
+    band.run(1.0)
+    _ = band.port.sounding  # raises for an orphan and for a doubled note
+    band.output.work(_Stop())
+    assert not band.port.sounding
