@@ -76,9 +76,9 @@ def play(
         keyboard = backend.open_input(config.input, receive)
         closing = stack.enter_context(contextlib.ExitStack())
         closing.callback(keyboard.close)
-        for line in greeting(config, backend, keyboard.name, port.name):
-            say(line)
         with _signals() as ended:
+            for line in greeting(config, backend, keyboard.name, port.name):
+                say(line)
             start_s = clock.now()
             output.start()
             engine.start()

@@ -7,6 +7,7 @@ kept is a state one can go back to.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,24 +96,29 @@ class Generator:
             self._control = (params.density, self.bundle.card.conditioning.vector(params.density))
         return self._control[1]
 
-    def feed(self, state: GeneratorState, event: int, params: Params, own: bool) -> GeneratorState:
-        """The state after an event (index) of the machine's own, or of the human's."""
+    def feed(
+        self, state: GeneratorState, event: int, params: Params, own: bool, seed: int | None = None
+    ) -> GeneratorState:
+        """The state after an event (index) of the machine's own, or of the human's. seed: the next one, if any."""
         logits, network = self.bundle.network.step(event, self.control(params), state.network)
         kind, value = self.vocabulary.events[event].type, self.vocabulary.events[event].value
+        changes: dict[str, Any]
         if kind is EventType.TIME_SHIFT:
-            return replace(
-                state, network=network, logits=logits, step=state.step + value, struck=False, armed=False
-            )
-        if kind is EventType.VELOCITY:
-            return replace(state, network=network, logits=logits, velocity_bin=value, armed=True)
-        state = replace(state, network=network, logits=logits, last_note=state.step)
-        if kind is EventType.NOTE_OFF:
+            changes = {"step": state.step + value, "struck": False, "armed": False}
+        elif kind is EventType.VELOCITY:
+            changes = {"velocity_bin": value, "armed": True}
+        elif kind is EventType.NOTE_OFF:
             notes = tuple(note for note in state.own if note[0] != value)
-            return replace(state, own=notes, others=state.others - {value})
-        state = replace(state, struck=True, armed=False)
-        if not own:
-            return replace(state, others=state.others | {value})
-        return replace(state, own=(*state.own, (value, state.step)), eager=False, last_onset=state.step)
+            changes = {"own": notes, "others": state.others - {value}, "last_note": state.step}
+        elif own:
+            notes = (*state.own, (value, state.step))
+            changes = {"own": notes, "eager": False, "last_onset": state.step}
+        else:
+            changes = {"others": state.others | {value}}
+        if kind is EventType.NOTE_ON:
+            changes |= {"struck": True, "armed": False, "last_note": state.step}
+        seed = state.seed if seed is None else seed
+        return replace(state, network=network, logits=logits, seed=seed, **changes)
 
     def pass_time(self, state: GeneratorState, step: int, params: Params) -> GeneratorState:
         """The state when the time has come to `step` and nothing happened.
@@ -170,7 +176,7 @@ class Generator:
         else:
             seed, chance = _uniform(state.seed)
             event = self._sampler.sample(state.logits, params.temperature, params.top_p, chance, limits)
-        return event, replace(self.feed(state, event, params, own=True), seed=seed)
+        return event, self.feed(state, event, params, own=True, seed=seed)
 
     def _limits(self, state: GeneratorState, params: Params, floor: int, close: int) -> Limits | None:
         vocabulary = self.vocabulary

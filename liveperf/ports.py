@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import threading
@@ -37,6 +38,7 @@ _BACKENDS = {
     "winmm": ("windowsmm", False, "Windows MIDI is part of Windows; loopMIDI adds ports between programs"),
 }
 NAMES = tuple(_BACKENDS)
+_looks = itertools.count()
 
 
 class PortError(Exception):
@@ -66,12 +68,12 @@ class Backend:
     def inputs(self) -> list[str]:
         """Names of the ports one can listen to."""
         with _quiet():
-            return _port_names(rtmidi.MidiIn(self.api, name=f"{NAME}-list"))
+            return _port_names(rtmidi.MidiIn(self.api, name=_passing_name()))
 
     def outputs(self) -> list[str]:
         """Names of the ports one can send to."""
         with _quiet():
-            return _port_names(rtmidi.MidiOut(self.api, name=f"{NAME}-list"))
+            return _port_names(rtmidi.MidiOut(self.api, name=_passing_name()))
 
     def open_input(self, wanted: str | None, callback: Callback) -> InputPort:
         """Listen to the first port whose name holds `wanted`, or make a virtual one (None).
@@ -181,7 +183,15 @@ def choose(name: str | None) -> Backend:
 
 
 def _open(port: Any, backend: Backend, wanted: str | None, kind: str) -> str:
-    """Open a virtual port, or the first that matches; returns its name."""
+    """Open a virtual port, or the first that matches; returns its name. The client is gone after a PortError."""
+    try:
+        return _find_and_open(port, backend, wanted, kind)
+    except PortError:
+        port.delete()  # a JACK server would wait for a client that has ended without a word
+        raise
+
+
+def _find_and_open(port: Any, backend: Backend, wanted: str | None, kind: str) -> str:
     try:
         if wanted is None:
             if not backend.virtual:
@@ -198,6 +208,11 @@ def _open(port: Any, backend: Backend, wanted: str | None, kind: str) -> str:
         raise PortError(f"cannot open MIDI {kind} {wanted or NAME!r}: {error}") from error
     found = ", ".join(repr(name) for name in names) or "none"
     raise PortError(f"no MIDI {kind} matches {wanted!r}; found: {found}")
+
+
+def _passing_name() -> str:
+    """A name for a client that only looks: jackd now and then refuses one whose namesake has just left."""
+    return f"{NAME}-list-{os.getpid()}-{next(_looks)}"
 
 
 def _port_names(port: Any, delete: bool = True) -> list[str]:

@@ -41,26 +41,25 @@ class Sampler:
 
     def allowed(self, limits: Limits) -> NDArray[np.int64]:
         """The indices [n], ascending, that the limits allow; never none."""
-        parts = []
+        mask = np.zeros(self.size, bool)
+        starts = False
         if limits.notes_on is not None:
             low, high = limits.notes_on
-            pitches = np.arange(low, high + 1)
-            if limits.taken:
-                free = np.ones(high + 1, bool)
-                free[[pitch for pitch in limits.taken if pitch <= high]] = False
-                pitches = pitches[free[low:]]
-            parts.append(pitches)
-        starts = len(parts) and len(parts[0]) > 0
+            mask[low : high + 1] = True
+            for pitch in limits.taken:
+                mask[pitch] = False
+            starts = bool(mask.any())
         if not (limits.only_notes_on and starts):
-            if limits.notes_off:
-                parts.append(np.array(sorted(limits.notes_off)) + self._off)
+            for pitch in limits.notes_off:
+                mask[self._off + pitch] = True
             if limits.shifts is not None or not starts:
                 shortest, longest = limits.shifts or (1, 1)
-                parts.append(np.arange(shortest, longest + 1) + (self._shift - 1))
+                mask[self._shift + shortest - 1 : self._shift + longest] = True
             if limits.velocity is not None and starts:
-                bins = np.arange(self._velocity, self.size)
-                parts.append(bins[bins != self._velocity + limits.velocity - 1])
-        return np.concatenate(parts)
+                mask[self._velocity :] = True
+                if limits.velocity:
+                    mask[self._velocity + limits.velocity - 1] = False
+        return mask.nonzero()[0]
 
     def sample(
         self,
@@ -72,15 +71,16 @@ class Sampler:
     ) -> int:
         """An index among the allowed. logits [V]; top_p: the probability mass kept; chance: in [0, 1)."""
         choices = self.allowed(limits)
-        scaled = logits[choices].astype(np.float64)
-        scaled -= scaled.max()
-        weights = np.exp(scaled / temperature)
+        weights = logits[choices].astype(np.float64)
+        weights -= weights.max()
+        weights /= temperature
+        np.exp(weights, out=weights)
         if top_p < 1:
-            order = np.argsort(-weights, kind="stable")
-            sums = np.cumsum(weights[order])
-            kept = int(np.searchsorted(sums, top_p * sums[-1])) + 1
+            order = (-weights).argsort(kind="stable")
+            sums = weights[order].cumsum()
+            kept = int(sums.searchsorted(top_p * sums[-1])) + 1
             choices, sums = choices[order[:kept]], sums[:kept]
         else:
-            sums = np.cumsum(weights)
-        position = int(np.searchsorted(sums, chance * sums[-1], side="right"))
+            sums = weights.cumsum()
+        position = int(sums.searchsorted(chance * sums[-1], side="right"))
         return int(choices[min(position, len(choices) - 1)])

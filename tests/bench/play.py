@@ -1,0 +1,215 @@
+"""`liveperf play` as others see it: from key to answer, start-up, memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import rtmidi
+
+from liveperf import bundle
+from liveperf.params import Params
+from tests.bench.row import Aim, Row, Size
+from tests.bench.speed import MODEL, ROOT
+
+ANSWER = Row("last key up + gap -> first answering note received", "ms")
+YIELD = Row("key during an answer -> its last note-off received", "ms")
+START = Row("start-up of `play`", "s", Aim("median", most=1.5))
+MEMORY = Row("resident memory of `play`", "MB", Aim("median", most=200))
+
+MACHINE = 2  # its channel, so that its notes are not the human's
+
+
+@contextlib.contextmanager
+def jack_server() -> Iterator[str]:
+    """A JACK server of our own for as long as it is wanted; yields why there is none, or nothing."""
+    if shutil.which("jackd") is None:
+        yield "jackd is not installed"
+        return
+    from tests import jack
+
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        why = ""
+        try:
+            with _quiet():
+                stack.enter_context(jack.server(f"bench{os.getpid()}", folder))
+        except BaseException as error:  # pytest's failures are not Exceptions
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            why = f"JACK does not start: {' '.join(str(error).split())}"
+        yield why
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep from the terminal what JACK's library says for as long as its server is not there."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as sink:
+        os.dup2(sink.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+class Ear:
+    """Hears the instrument's output; each note is stamped in JACK's own thread, where nothing else holds it up."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[float, bool, int]] = []  # when (s), whether it begins, pitch
+        self._port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="ear")
+        self._port.set_callback(self._receive)
+        _connect(self._port, "liveperf-out")
+
+    def _receive(self, event: tuple[list[int], float], _: Any) -> None:
+        now, (status, *values) = time.perf_counter(), event[0]
+        if status & 0xEF == 0x80 | (MACHINE - 1):
+            self.heard.append((now, status & 0x10 > 0 and values[1] > 0, values[0]))
+
+    @property
+    def sounding(self) -> bool:
+        """Whether a note has begun and not ended."""
+        return any({pitch: begins for _, begins, pitch in self.heard}.values())
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._port.close_port()
+        self._port.delete()
+
+
+class _Keyboard:
+    """What the human plays on."""
+
+    def __init__(self) -> None:
+        self._port = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="keyboard")
+        _connect(self._port, "liveperf-in")
+
+    def press(self, pitch: int) -> float:
+        """Strike a key; returns when."""
+        self._port.send_message([0x90, pitch, 80])
+        return time.perf_counter()
+
+    def lift(self, pitch: int) -> float:
+        """Let a key go; returns when."""
+        self._port.send_message([0x80, pitch, 0])
+        return time.perf_counter()
+
+    def close(self) -> None:
+        """Play no more."""
+        self._port.close_port()
+        self._port.delete()
+
+
+def _connect(port: Any, wanted: str) -> None:
+    names = port.get_ports()
+    port.open_port(next(index for index, name in enumerate(names) if wanted in name), "port")
+
+
+@contextlib.contextmanager
+def _playing(*options: str) -> Iterator[tuple[int, float]]:
+    """`liveperf play` as a process of its own, from its greeting on: its number, and when (s) it greeted."""
+    command = [sys.executable, "-m", "liveperf", "play", "--model", MODEL, *options]
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+        try:
+            assert process.stdout is not None
+            greeted = process.stdout.readline()
+            now = time.perf_counter()
+            if not greeted:
+                process.wait()
+                errors.seek(0)
+                raise RuntimeError(errors.read().strip())
+            yield process.pid, now
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def keys(size: Size, no_jack: str) -> list[Row]:
+    """A keyboard and an ear at `liveperf play`: phrases, their answers, and a key in the midst of each."""
+    if no_jack:
+        return [ANSWER.missing(no_jack), YIELD.missing(no_jack)]
+    answered: list[float] = []
+    yielded: list[float] = []
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_playing("--backend", "jack", "--channel", str(MACHINE), "--seed", "1"))
+        keyboard = stack.enter_context(contextlib.closing(_Keyboard()))
+        ear = stack.enter_context(contextlib.closing(Ear()))
+        time.sleep(0.2)
+        for _ in range(size.phrases):
+            answered += _answer(keyboard, ear)
+            time.sleep(0.7)
+            yielded += _interrupt(keyboard, ear)
+    step_ms = 1e3 / bundle.load(MODEL).card.vocabulary.steps_per_second
+    note = "over JACK there and back, {} of {} {}; a step is {:g} ms"
+    return [
+        ANSWER.measured(answered, note.format(len(answered), size.phrases, "phrases", step_ms)),
+        YIELD.measured(yielded, note.format(len(yielded), size.phrases, "keys", step_ms)),
+    ]
+
+
+def _answer(keyboard: _Keyboard, ear: Ear) -> list[float]:
+    """Play a phrase; how late the answer begins, ms. Nothing if none comes within five seconds."""
+    for pitch in (60, 64, 67):
+        keyboard.press(pitch)
+        time.sleep(0.12)
+        lifted = keyboard.lift(pitch)
+    while time.perf_counter() < lifted + 5:
+        onsets = [at for at, begins, _ in ear.heard if begins and at > lifted]
+        if onsets:
+            return [(onsets[0] - lifted - Params().turn_gap_s) * 1e3]
+        time.sleep(0.01)
+    return []
+
+
+def _interrupt(keyboard: _Keyboard, ear: Ear) -> list[float]:
+    """Strike a key while a note sounds; how long the machine's notes go on, ms. Nothing if none sounded."""
+    end = time.perf_counter() + 2
+    while not ear.sounding and time.perf_counter() < end:
+        time.sleep(0.01)
+    pressed = keyboard.press(48)
+    time.sleep(0.2)
+    keyboard.lift(48)
+    last = ear.heard[-1][0] if ear.heard else 0.0
+    return [(last - pressed) * 1e3] if last > pressed and not ear.sounding else []
+
+
+def program(size: Size, no_jack: str) -> list[Row]:
+    """`liveperf play` from the outside: how soon it is ready, how large it is."""
+    options = ["--mode", "solo", *([] if no_jack else ["--backend", "jack"])]
+    taken, memory = [], MEMORY.missing("this system does not tell it without more tools")
+    for index in range(-1, size.starts):  # the first to get warm
+        start = time.perf_counter()
+        with _playing(*options) as (pid, greeted):
+            last = index == size.starts - 1
+            time.sleep(size.playing_s if last else 0.2)  # ended before it plays, it leaves JACK a dead client
+            resident = resident_mb(pid) if last else None
+        if index >= 0:
+            taken.append(greeted - start)
+    if resident is not None:
+        total, shared = resident
+        with_shared = f", {shared:.0f} MB of it the JACK server's, shared" if shared else ""
+        memory = MEMORY.measured([total], f"after {size.playing_s:g} s of playing alone{with_shared}")
+    return [START.measured(taken, "from the command to its greeting; files in the system's cache"), memory]
+
+
+def resident_mb(pid: int) -> tuple[float, float] | None:
+    """(resident memory of a process, how much of it is shared), MB of 10^6 bytes; None where it is not told."""
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        kib = {name: int(value.split()[0]) for name, value in (x.split(":", 1) for x in lines) if "kB" in value}
+        return kib["VmRSS"] * 1024 / 1e6, kib.get("RssShmem", 0) * 1024 / 1e6
+    with contextlib.suppress(OSError, ValueError):
+        told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True)
+        return int(told.stdout) * 1024 / 1e6, 0.0
+    return None
