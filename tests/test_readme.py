@@ -1,0 +1,62 @@
+"""What the README shows is so."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from liveperf import bundle, cli, config
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted(set(re.findall(r"`?bin/liveperf ([a-z][^`\n#]*)", TEXT)))
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(COMMANDS) >= 6
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_shown_is_one_that_it_takes(line: str) -> None:
+    verb, *arguments = shlex.split(line)
+    command = cli.commands.commands[verb]
+    if "-h" not in arguments:
+        context = command.make_context(verb, [a for a in arguments if a != "[--json FILE]"])
+        assert isinstance(context, click.Context)
+
+
+@pytest.mark.parametrize("option", sorted(set(re.findall(r"`(--[a-z-]+)", TEXT))))
+def test_every_option_named_exists(option: str) -> None:
+    source = (ROOT / "tests/bench/__main__.py").read_text() + (ROOT / "train/__main__.py").read_text()
+    known = {name for one in cli.commands.commands.values() for p in one.params for name in p.opts}
+    assert option in known or f'"{option}"' in source
+
+
+def test_the_config_shown_is_one_that_it_takes(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    file = tmp_path / "evening.yaml"
+    file.write_text(block)
+    assert config.load(file).knobs[73] == "highest_pitch"
+
+
+def test_every_parameter_shown_with_its_default_has_it() -> None:
+    shown = dict(re.findall(r"`--(turn-gap-s|idle-start-s)` \(([0-9.]+) s", TEXT))
+    assert {float(shown["turn-gap-s"]), float(shown["idle-start-s"])} == {
+        config.Params().turn_gap_s,
+        config.Params().idle_start_s,
+    }
+
+
+def test_the_model_s_scores_are_those_of_its_card() -> None:
+    scores = bundle.load("maestro").card.scores["test_nats_per_event"]
+    for precision in ("fp32", "int8"):
+        assert f"{scores[precision]:.3f}" in TEXT
+
+
+def test_every_file_named_is_there() -> None:
+    for name in re.findall(r"\]\(([\w/.-]+)\)", TEXT) + re.findall(r"`((?:configs|tests|train|liveperf)/[\w/.]+)`", TEXT):
+        assert (ROOT / name).exists(), name
