@@ -74,8 +74,7 @@ def play(
                 recorder.add(now, Owner.HUMAN, message)
 
         keyboard = backend.open_input(config.input, receive)
-        closing = stack.enter_context(contextlib.ExitStack())
-        closing.callback(keyboard.close)
+        stack.callback(keyboard.close)
         with _signals() as ended:
             for line in greeting(config, backend, keyboard.name, port.name):
                 say(line)
@@ -86,7 +85,7 @@ def play(
             try:
                 _wait(clock, ended, engine, output, duration_s)
             finally:
-                closing.close()  # nothing more comes in
+                keyboard.stop()  # nothing more comes in; what may block waits until the notes are released
                 engine.stop()
                 released = output.stop()
                 sleep(DRAIN_S)

@@ -19,7 +19,7 @@ from liveperf.clock import prefer_this_thread, sleep
 NAME = "liveperf"
 POLL_S = 0.001  # how often an input looks for messages
 PRIORITY = 20  # it only ever works briefly
-QUEUE_SIZE = 4096  # messages that wait in the meantime
+QUEUE_SIZE = 1 << 14  # messages that wait in the meantime
 Callback = Callable[[mido.Message], None]
 
 # name -> (RtMidi's name of the interface, whether it has virtual ports, how to get it)
@@ -122,10 +122,14 @@ class InputPort:
             return  # not a MIDI message: a damaged byte stream
         self._callback(message)
 
-    def close(self) -> None:
-        """Stop listening; nothing is called back afterwards."""
+    def stop(self) -> None:
+        """Stop listening; nothing is called back afterwards. Takes a millisecond or so."""
         self._listening = False
         self._thread.join()
+
+    def close(self) -> None:
+        """Stop listening and close. This may block for seconds, and the interpreter with it (JACK)."""
+        self.stop()
         with _quiet():
             self._port.close_port()
             self._port.delete()

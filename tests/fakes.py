@@ -32,7 +32,7 @@ class FakeClock:
 
 
 class FakePort:
-    """An output port that keeps what it was sent, and when."""
+    """A port that keeps what it was sent, and when, and where nothing comes in."""
 
     name = "fake"
 
@@ -44,6 +44,9 @@ class FakePort:
     def send(self, message: mido.Message) -> None:
         """Keep a message."""
         self.sent.append((self.clock.now(), message))
+
+    def stop(self) -> None:
+        """Nothing comes in anyway."""
 
     def close(self) -> None:
         """Remember that it was closed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def export(network: PerformanceRNN, card: dict[str, Any], out: Path, int8: bool 
         with tempfile.TemporaryDirectory() as folder:
             full, small = Path(folder) / "full.onnx", Path(folder) / "small.onnx"
             onnx.save(model, full)
+            logging.disable(logging.WARNING)  # it recommends a shape inference that changes nothing here
             quantize_dynamic(
                 full,
                 small,
@@ -61,6 +63,7 @@ def export(network: PerformanceRNN, card: dict[str, Any], out: Path, int8: bool 
                 per_channel=True,
                 weight_type=QuantType.QInt8,
             )
+            logging.disable(logging.NOTSET)
             model = onnx.load(small)
     helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     onnx.save(model, out)
