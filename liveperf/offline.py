@@ -25,7 +25,7 @@ def perform(performer: Performer, seconds: float, progress: Callable[[float], No
     performer.end()
     notes += performer.run_until(end - 1)
     performer.release()
-    notes += performer.run_until(end)
+    notes += [note for note in performer.run_until(end) if not note.velocity]  # not what it would begin anew
     progress(seconds)
     return notes
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,8 @@ from hypothesis import strategies as st
 from liveperf.codec import Events, LiveEncoder, Notes, apply_sustain, decode, encode, notes_array, transpose
 from liveperf.events import MAGENTA, OORE, Event, EventType, Vocabulary
 from liveperf.midifile import from_start, read_notes
+from tests.corpora import DATA, first_files
 
-DATA = Path(os.environ.get("LIVEPERF_DATA", Path(__file__).parents[1] / "../shared/data"))
 ON, OFF, SHIFT, VELOCITY = EventType
 Row = tuple[float, float, int, int]
 
@@ -359,21 +357,3 @@ def test_real_performances_come_back(archive: str, tmp_path: Path) -> None:
             end = round(note["end"] * 125)
             assert end == ends[key] or (end < ends[key] and (key[0], end) in onsets)
         np.testing.assert_array_equal(decode(encode(back, OORE), OORE), back)
-
-
-def first_files(archive: Path, folder: Path, count: int = 3, largest: int = 60_000) -> list[Path]:
-    """The archive's first small MIDI files, read no further than them; skips where there is no archive."""
-    if not archive.is_file():
-        pytest.skip(f"no {archive.name} in LIVEPERF_DATA")
-    found: list[Path] = []
-    with tarfile.open(archive, "r|xz") as members:
-        for member in members:
-            if not member.name.endswith((".mid", ".midi")) or member.size > largest:
-                continue
-            content = members.extractfile(member)
-            assert content is not None
-            found.append(folder / Path(member.name).name)
-            found[-1].write_bytes(content.read())
-            if len(found) == count:
-                break
-    return found

@@ -64,26 +64,29 @@ def test_a_signal_in_the_middle_of_a_chord_leaves_no_note(play: Play, signals: l
     assert instrument.err == ""
 
 
-def test_ended_while_somebody_plays_like_mad(play: Play) -> None:
-    instrument, keyboard, synth = play("--mode", "duet", early=True)
+def test_it_ends_while_somebody_plays_like_mad(play: Play) -> None:
+    instrument, keyboard, synth = play("--mode", "solo", early=True)
+    until(synth.sounding, 5, "it plays")
     ended = threading.Event()
 
     def hammer() -> None:
         while not ended.is_set():
-            keyboard.press(*CHORD)
-            keyboard.lift(*CHORD)
+            for _ in range(10):
+                keyboard.press(*CHORD)
+                keyboard.lift(*CHORD)
             time.sleep(0.001)
 
     thread = threading.Thread(target=hammer)
     thread.start()
     try:
-        until(synth.sounding, 5, "it plays along")
+        until(lambda: len(synth.onsets(1)) > 1_000, 5, "it listens")
         instrument.signal(signal.SIGTERM)
         assert instrument.ended(2.0) == 0
     finally:
         ended.set()
         thread.join()
     until(lambda: synth.silent, 0.1, "every note is released")
+    assert instrument.err == ""
 
 
 def test_note_offs_leave_even_when_the_period_is_long(jack: str, tmp_path: Path) -> None:
@@ -105,9 +108,7 @@ def test_an_unknown_port_is_named_with_what_there_is(keyboard: Keyboard, synth: 
     assert done.returncode == NOT_STARTED
     assert len(done.stderr.splitlines()) == 1 and done.stdout == ""
     assert "'Nord'" in done.stderr and there in done.stderr
-    ended = time.perf_counter()
     assert instrument_ports() == []
-    assert time.perf_counter() - ended < 3, "the server waits for a client that has not said goodbye"
 
 
 def test_without_a_server_it_says_what_is_missing(jack: str, monkeypatch: pytest.MonkeyPatch) -> None:

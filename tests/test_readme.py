@@ -10,6 +10,7 @@ import click
 import pytest
 
 from liveperf import bundle, cli, config
+from liveperf.params import Params
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,8 +47,8 @@ def test_the_config_shown_is_one_that_it_takes(tmp_path: Path) -> None:
 def test_every_parameter_shown_with_its_default_has_it() -> None:
     shown = dict(re.findall(r"`--(turn-gap-s|idle-start-s)` \(([0-9.]+) s", TEXT))
     assert {float(shown["turn-gap-s"]), float(shown["idle-start-s"])} == {
-        config.Params().turn_gap_s,
-        config.Params().idle_start_s,
+        Params().turn_gap_s,
+        Params().idle_start_s,
     }
 
 
@@ -58,5 +59,7 @@ def test_the_model_s_scores_are_those_of_its_card() -> None:
 
 
 def test_every_file_named_is_there() -> None:
-    for name in re.findall(r"\]\(([\w/.-]+)\)", TEXT) + re.findall(r"`((?:configs|tests|train|liveperf)/[\w/.]+)`", TEXT):
+    named = re.findall(r"\]\(([\w/.-]+)\)", TEXT)
+    named += re.findall(r"`((?:configs|tests|train|liveperf)/[\w/.]+)`", TEXT)
+    for name in named:
         assert (ROOT / name).exists(), name
