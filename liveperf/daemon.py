@@ -6,6 +6,7 @@ import contextlib
 import gc
 import queue
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ from liveperf.performer import Performer
 from liveperf.recorder import Recorder, RecordError
 from liveperf.voices import Owner
 
+SWITCH_S = 0.0002  # how long a thread may keep the interpreter from the output's; Python's own is 5 ms
 DRAIN_S = 0.1  # what was sent last has reached the synth within this, on a busy machine too
 
 
@@ -81,6 +83,7 @@ def play(
             start_s = clock.now()
             output.start()
             engine.start()
+            sys.setswitchinterval(SWITCH_S)
             gc.freeze()  # what start-up made is never garbage: later collections are short
             try:
                 _wait(clock, ended, engine, output, duration_s)
