@@ -37,7 +37,6 @@ _BACKENDS = {
     "coremidi": ("coremidi", True, "CoreMIDI is part of macOS; start Audio MIDI Setup once"),
     "winmm": ("windowsmm", False, "Windows MIDI is part of Windows; loopMIDI adds ports between programs"),
 }
-NAMES = tuple(_BACKENDS)
 _looks = itertools.count()
 
 
