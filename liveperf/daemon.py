@@ -62,6 +62,7 @@ def play(
     backend = ports.choose(config.backend)
     clock = SystemClock()
     with contextlib.ExitStack() as stack:
+        ended = stack.enter_context(_signals())  # until all is closed: a second Ctrl-C interrupts nothing
         port = backend.open_output(config.output)
         stack.callback(port.close)
         output = Output(port.send, clock, recorder.add if recorder else None)
@@ -77,24 +78,23 @@ def play(
 
         keyboard = backend.open_input(config.input, receive)
         stack.callback(keyboard.close)
-        with _signals() as ended:
-            for line in greeting(config, backend, keyboard.name, port.name):
-                say(line)
-            start_s = clock.now()
-            output.start()
-            engine.start()
-            sys.setswitchinterval(SWITCH_S)
-            gc.freeze()  # what start-up made is never garbage: later collections are short
-            try:
-                _wait(clock, ended, engine, output, duration_s)
-            finally:
-                keyboard.stop()  # nothing more comes in; what may block waits until the notes are released
-                engine.stop()
-                released = output.stop()
-                sleep(DRAIN_S)
-            if recorder:
-                _save(recorder, start_s)
-    say(report(engine, output))
+        for line in greeting(config, backend, keyboard.name, port.name):
+            say(line)
+        start_s = clock.now()
+        output.start()
+        engine.start()
+        sys.setswitchinterval(SWITCH_S)
+        gc.freeze()  # what start-up made is never garbage: later collections are short
+        try:
+            _wait(clock, ended, engine, output, duration_s)
+        finally:
+            keyboard.stop()  # nothing more comes in; what may block waits until the notes are released
+            engine.stop()
+            released = output.stop()
+            sleep(DRAIN_S)
+        if recorder:
+            _save(recorder, start_s)
+        say(report(engine, output))
     _check(engine, output, released)
 
 
