@@ -63,7 +63,7 @@ class Engine:
         self.performer, self.counts = performer, Counts()
         self.failure: Exception | None = None
         self._output, self._clock = output, clock
-        self._channel, self._knobs = channel - 1, knobs or {}
+        self._channel, self._knobs = channel, knobs or {}
         self._rate = performer.generator.vocabulary.steps_per_second
         self.timeline = Timeline(clock.now(), self._rate)
         self._stopping = False
@@ -126,9 +126,7 @@ class Engine:
         limit_s = self.performer.params.note_limit_s + LEDGER_S
         for note in self.performer.run_until(step):
             at = self.timeline.time_of(note.step)
-            kind = "note_on" if note.velocity else "note_off"
-            message = mido.Message(kind, channel=self._channel, note=note.pitch, velocity=note.velocity)
-            self._output.put(Play(at, message, at + limit_s))
+            self._output.put(Play(at, note.message(self._channel), at + limit_s))
             self.counts.notes_out += bool(note.velocity)
 
     def _receive(self, message: mido.Message) -> None:

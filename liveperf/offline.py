@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import mido
-
 from liveperf.midifile import write_messages
 from liveperf.performer import MachineNote, Performer
 
@@ -32,16 +30,5 @@ def perform(performer: Performer, seconds: float, progress: Callable[[float], No
 
 def write(path: Path, notes: list[MachineNote], steps_per_second: int, channel: int = 1) -> None:
     """Write notes to a MIDI file. channel: 1 to 16. Raises OSError."""
-    messages = [
-        (
-            note.step / steps_per_second,
-            mido.Message(
-                "note_on" if note.velocity else "note_off",
-                channel=channel - 1,
-                note=note.pitch,
-                velocity=note.velocity,
-            ),
-        )
-        for note in notes
-    ]
+    messages = [(note.step / steps_per_second, note.message(channel)) for note in notes]
     write_messages(path, {"machine": messages})

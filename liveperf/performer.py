@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import mido
+
 from liveperf.codec import Events, LiveEncoder
 from liveperf.events import EventType
 from liveperf.generator import FAR, Generator, GeneratorState
@@ -23,6 +25,11 @@ class MachineNote:
     step: int
     pitch: int
     velocity: int
+
+    def message(self, channel: int) -> mido.Message:
+        """The note-on or note-off. channel: 1 to 16."""
+        kind = "note_on" if self.velocity else "note_off"
+        return mido.Message(kind, channel=channel - 1, note=self.pitch, velocity=self.velocity)
 
 
 class Performer:
