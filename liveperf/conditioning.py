@@ -1,8 +1,9 @@
 """Note density and pitch-class histogram: measured from events, and as the network's control vector.
 
-Definitions after Magenta, performance_controls.py: density is the notes that start in the next 3 s, a second,
-in bins at 1, 2, 4, ... 64, one-hot; the histogram is weighted by duration over the next 5 s, with a prior of
-0.01, normalised. Each has one bit that switches it off. Values change only after a TIME_SHIFT.
+Definitions after Magenta, performance_controls.py: density is the notes that start in the next 3 s, a second; the
+histogram is weighted by duration over the next 5 s, with a prior of 0.01, normalised. Each has one bit that switches
+it off. Values change only after a TIME_SHIFT. Unlike Magenta's one-hot bins, in which 2 notes/s is heard as "2 to 4",
+a density is shared between the two knots around it, linearly in its logarithm: what is asked is what is meant.
 """
 
 from __future__ import annotations
@@ -22,16 +23,26 @@ PRIOR = 0.01
 
 @dataclass(frozen=True)
 class Conditioning:
-    """The layout of the control vector: [density off, density bins..., histogram off, 12 pitch classes]."""
+    """The layout of the control vector: [density off, density knots..., histogram off, 12 pitch classes]."""
 
-    density_bins: tuple[float, ...] = (1, 2, 4, 8, 16, 32, 64)
+    density_knots: tuple[float, ...] = (0.5, 1, 2, 4, 8, 16, 32, 64)  # notes/s, rising; beyond the ends: the ends
     density_window_s: float = 3.0
     histogram_window_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        knots = self.density_knots
+        if len(knots) < 2 or not all(0 < a < b for a, b in zip(knots, knots[1:], strict=False)):
+            raise ValueError(f"density knots rise from above 0: {knots}")
 
     @property
     def size(self) -> int:
         """How long the control vector is."""
-        return 1 + len(self.density_bins) + 1 + 1 + PITCH_CLASSES
+        return self._split + 1 + PITCH_CLASSES
+
+    @property
+    def _split(self) -> int:
+        """Where the histogram's half begins, with its bit for off."""
+        return 1 + len(self.density_knots)
 
     @property
     def off(self) -> NDArray[np.float32]:
@@ -40,27 +51,37 @@ class Conditioning:
 
     def vector(self, density: float = 0.0, weights: tuple[float, ...] = ()) -> NDArray[np.float32]:
         """The control vector [size] for a density (notes/s; 0 = off) and 12 pitch-class weights (() = off)."""
-        vector = np.zeros(self.size, np.float32)
-        split = 2 + len(self.density_bins)
-        if density > 0:
-            vector[1 + int(np.searchsorted(self.density_bins, density, side="right"))] = 1
-        else:
-            vector[0] = 1
-        if len(weights) and sum(weights) > 0:
-            vector[split + 1 :] = _normalised(np.asarray(weights, np.float32)[None])[0]
-        else:
-            vector[split] = 1
-        return vector
+        if len(weights) not in (0, PITCH_CLASSES):
+            raise ValueError(f"{PITCH_CLASSES} pitch-class weights or none, not {len(weights)}")
+        histogram = _normalised(np.array([weights], np.float32)) if sum(weights) > 0 else None
+        return self.vectors(1, np.array([density], np.float32) if density > 0 else None, histogram)[0]
 
-    def measure(self, events: Events, vocabulary: Vocabulary) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """(density bin [n], histogram [n, 12]) of the coming seconds, at each of n events."""
+    def vectors(
+        self, count: int, density: NDArray[np.float32] | None, histogram: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        """Control vectors [count, size] for densities [count] and histograms [count, 12]; None = off."""
+        vectors = np.zeros((count, self.size), np.float32)
+        vectors[:, 0], vectors[:, self._split] = density is None, histogram is None
+        if density is not None:
+            knots = np.log2(self.density_knots)
+            place = np.interp(np.log2(np.maximum(density, self.density_knots[0])), knots, np.arange(len(knots)))
+            below = np.minimum(place.astype(np.int64), len(knots) - 2)
+            rows = np.arange(count)
+            vectors[rows, 2 + below] = place - below
+            vectors[rows, 1 + below] = 1 - (place - below)
+        if histogram is not None:
+            vectors[:, self._split + 1 :] = histogram
+        return vectors
+
+    def measure(self, events: Events, vocabulary: Vocabulary) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(density [n] in notes/s, histogram [n, 12]) of the coming seconds, at each of n events."""
         rate = vocabulary.steps_per_second
         steps = event_steps(events, vocabulary)
         is_on = events < PITCHES
         onsets = steps[is_on]
         window = round(self.density_window_s * rate)
         notes = np.searchsorted(onsets, steps + window) - np.searchsorted(onsets, steps)
-        density = np.searchsorted(self.density_bins, notes / self.density_window_s, side="right")
+        density = (notes / self.density_window_s).astype(np.float32)
 
         window = round(self.histogram_window_s * rate)
         is_off = (events >= PITCHES) & (events < 2 * PITCHES)
@@ -77,7 +98,7 @@ class Conditioning:
         return {
             "size": self.size,
             "off": [float(x) for x in self.off],
-            "density_bins": list(self.density_bins),
+            "density_knots": list(self.density_knots),
             "density_window_s": self.density_window_s,
             "histogram_window_s": self.histogram_window_s,
         }

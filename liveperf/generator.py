@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveperf.bundle import Bundle
+from liveperf.conditioning import PITCH_CLASSES
 from liveperf.events import EventType
 from liveperf.network import NetworkState
 from liveperf.params import Params
+from liveperf.scales import pitch_classes
 from liveperf.sampling import Limits, Sampler
 
 FAR = 1 << 60  # a step that never comes
@@ -81,7 +83,7 @@ class Generator:
         self.vocabulary = bundle.card.vocabulary
         self._first = self.vocabulary.first
         self._sampler = Sampler(self.vocabulary)
-        self._control: tuple[float, NDArray[np.float32]] = (0.0, bundle.card.conditioning.off)
+        self._control: tuple[Params | None, NDArray[np.float32]] = (None, bundle.card.conditioning.off)
 
     def start(self, seed: int) -> GeneratorState:
         """The state before the first event. seed: any integer."""
@@ -92,9 +94,13 @@ class Generator:
 
     def control(self, params: Params) -> NDArray[np.float32]:
         """The control vector [C] that the parameters ask for."""
-        if self._control[0] != params.density:
-            self._control = (params.density, self.bundle.card.conditioning.vector(params.density))
-        return self._control[1]
+        known, vector = self._control  # read and replaced whole
+        if known is not params:
+            classes = pitch_classes(params.scale, params.root)
+            weights = tuple(float(pitch_class in classes) for pitch_class in range(PITCH_CLASSES))
+            vector = self.bundle.card.conditioning.vector(params.density, weights)
+            self._control = (params, vector)
+        return vector
 
     def feed(
         self, state: GeneratorState, event: int, params: Params, own: bool, seed: int | None = None

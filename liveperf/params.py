@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from liveperf.scales import ROOTS, SCALES
+
 MODES = ("answer", "solo", "duet")
 
 
@@ -97,6 +99,10 @@ class Params:
     density: float = _row(
         0.0, 0, 32, "notes/s", "How many notes it plays; 0 leaves it to the model.", "exponential"
     )
+    scale: str = _row(
+        "off", choices=("off", *SCALES), help="The scale or chord it leans to; off: the model decides."
+    )
+    root: str = _row("C", choices=ROOTS, help="The root of that scale or chord.")
     temperature: float = _row(
         1.0, 0.1, 2, "", "How adventurous it is: below 1 safer, above 1 wilder.", "exponential"
     )

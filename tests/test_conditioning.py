@@ -47,7 +47,7 @@ def test_density_counts_the_notes_of_the_coming_three_seconds(events: Events) ->
     measured, _ = Conditioning().measure(events, OORE)
     for step, found in zip(steps, measured, strict=True):
         density = sum(step <= onset < step + 3 * 125 for onset in onsets) / 3
-        assert found == sum(density >= lowest for lowest in (1, 2, 4, 8, 16, 32, 64))
+        assert found == pytest.approx(density)
 
 
 @settings(deadline=None)
@@ -76,9 +76,9 @@ def test_values_change_only_after_a_time_shift(events: Events) -> None:
 def test_windows_are_in_the_seconds_of_the_vocabulary() -> None:
     notes = notes_array([(0, 0.2, 60, 64), (2.8, 3.0, 61, 64), (3.0, 3.2, 62, 64), (4.8, 5.4, 62, 64)])
     for vocabulary in (OORE, MAGENTA):
-        conditioning = Conditioning(density_bins=(0.5, 0.9))
+        conditioning = Conditioning()
         density, histogram = conditioning.measure(encode(notes, vocabulary), vocabulary)
-        assert density[0] == 1  # two notes in three seconds
+        assert density[0] == pytest.approx(2 / 3)  # two notes in three seconds
         np.testing.assert_allclose(histogram[0, :3], np.array([0.21, 0.21, 0.41]) / (0.12 + 0.8), rtol=1e-5)
 
 
@@ -94,23 +94,43 @@ def test_the_vector_is_density_then_pitch_classes_each_with_a_bit_for_off() -> N
     assert off.dtype == np.float32
     assert off.shape == (22,)
     assert np.flatnonzero(off).tolist() == [0, 9]
-    told = conditioning.vector(density=5.0, weights=(1, *[0] * 11))
-    assert np.flatnonzero(told[:10]).tolist() == [4]  # 4 <= 5 < 8 notes/s: the fourth of the eight bins
+    told = conditioning.vector(density=4.0, weights=(1, *[0] * 11))
+    assert np.flatnonzero(told[:10]).tolist() == [4]  # the fourth knot: 0.5, 1, 2, 4
     assert told[10:].sum() == pytest.approx(1, abs=1e-6)
     assert told[10] > 0.8
 
 
-@pytest.mark.parametrize(("density", "place"), [(0.5, 1), (1, 2), (1.9, 2), (2, 3), (32, 7), (64, 8), (1000, 8)])
-def test_the_place_of_a_density(density: float, place: int) -> None:
-    assert np.flatnonzero(Conditioning().vector(density)).tolist() == [place, 9]
+@pytest.mark.parametrize(
+    ("density", "place"), [(0.1, 1), (0.5, 1), (1, 2), (2, 3), (2 * 2**0.25, 3.25), (32, 7), (64, 8), (1000, 8)]
+)
+def test_a_density_is_shared_between_the_knots_around_it(density: float, place: float) -> None:
+    vector = Conditioning().vector(density)
+    assert vector[1:9].sum() == pytest.approx(1)
+    assert (vector[1:9] * np.arange(1, 9)).sum() == pytest.approx(place, abs=1e-6)
+    assert np.count_nonzero(vector[1:9]) == (1 if place == int(place) else 2)
+    assert vector[0] == 0
+    assert vector[9] == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 11, 12, 96, 250])
-def test_a_density_told_lies_where_the_same_density_measured_does(count: int) -> None:
+def test_a_density_told_is_the_same_density_measured(count: int) -> None:
     conditioning = Conditioning()
     notes = notes_array([(i * 2.9 / count, i * 2.9 / count + 0.05, i % 128, 64) for i in range(count)])
-    measured = conditioning.measure(encode(notes, OORE), OORE)[0][0]
-    assert conditioning.vector(count / 3)[1 + measured] == 1
+    density, histogram = conditioning.measure(encode(notes, OORE), OORE)
+    measured = conditioning.vectors(1, density[:1], histogram[:1])[0]
+    np.testing.assert_allclose(conditioning.vector(count / 3)[:9], measured[:9], atol=1e-5)
+
+
+@pytest.mark.parametrize("knots", [(), (1,), (2, 1), (1, 1), (0, 1), (-1, 2)])
+def test_knots_rise_from_above_zero(knots: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="density knots"):
+        Conditioning(density_knots=knots)
+
+
+@pytest.mark.parametrize("count", [1, 11, 13])
+def test_pitch_classes_are_twelve_or_none(count: int) -> None:
+    with pytest.raises(ValueError, match="12 pitch-class weights"):
+        Conditioning().vector(weights=(1.0,) * count)
 
 
 def test_weights_told_are_normalised_as_measured_ones_are() -> None:
@@ -127,7 +147,7 @@ def test_no_weight_at_all_is_off() -> None:
 def test_metadata_is_enough_to_build_it_again() -> None:
     metadata = Conditioning().as_metadata()
     again = Conditioning(
-        tuple(metadata["density_bins"]), metadata["density_window_s"], metadata["histogram_window_s"]
+        tuple(metadata["density_knots"]), metadata["density_window_s"], metadata["histogram_window_s"]
     )
     assert again == Conditioning()
     assert metadata["size"] == 22

@@ -87,8 +87,14 @@ def test_a_primer_in_chunks_is_heard_as_a_whole(generator: Generator, monkeypatc
 
 def test_density_is_told_to_the_network(generator: Generator) -> None:
     assert generator.control(Params())[0] == 1
-    assert np.flatnonzero(generator.control(Params(density=3))).tolist() == [3, 9]
+    assert np.flatnonzero(generator.control(Params(density=4))).tolist() == [4, 9]
     assert generator.control(Params())[0] == 1
+
+
+def test_a_scale_is_told_to_the_network(generator: Generator) -> None:
+    told = generator.control(Params(scale="major triad", root="D"))
+    assert told[0] == 1 and told[9] == 0
+    assert np.flatnonzero(told[10:] > 0.3).tolist() == [2, 6, 9]
 
 
 def test_a_plan_is_committed_as_its_time_comes_and_forgotten_by_a_rewind(generator: Generator) -> None:

@@ -18,7 +18,18 @@ TRAIN = {f"train.{path.stem}": path for path in (ROOT / "train").glob("*.py")}
 PURE = {
     f"liveperf.{name}"
     for name in (
-        *("events", "codec", "midifile", "params", "conditioning", "sampling", "generator", "timeline", "plan"),
+        *(
+            "events",
+            "codec",
+            "midifile",
+            "scales",
+            "params",
+            "conditioning",
+            "sampling",
+            "generator",
+            "timeline",
+            "plan",
+        ),
         *("voices", "session", "performer", "bundle", "network", "offline"),
     )
 }

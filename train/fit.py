@@ -36,6 +36,7 @@ class FitConfig:
 
     corpus: str = "corpus"
     out: str = "runs/maestro"
+    init: str = ""  # a checkpoint whose weights to begin with, of this vocabulary or another
     hours: float = 2.0  # of this machine's time; the learning rate falls to zero over it (cosine)
     lanes: int = 32  # pieces side by side
     chunk: int = 64  # events between two updates
@@ -110,22 +111,11 @@ class Lanes:
             part = slice(lane.position, lane.position + self.config.chunk)
             count = len(targets[part])
             event[i, :count], target[i, :count] = inputs[part], targets[part]
-            control[i, :count] = self._control(lane, density[part], histogram[part])
+            control[i, :count] = self.conditioning.vectors(
+                count, density[part] if lane.density_on else None, histogram[part] if lane.histogram_on else None
+            )
             lane.position += self.config.chunk
         return tuple(torch.from_numpy(x) for x in (event, target, control, fresh))  # type: ignore[return-value]
-
-    def _control(
-        self, lane: _Lane, density: NDArray[np.int64], histogram: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        control = np.tile(self.conditioning.off, (len(density), 1))
-        split = 2 + len(self.conditioning.density_bins)
-        if lane.density_on:
-            control[:, :split] = 0
-            control[np.arange(len(density)), 1 + density] = 1
-        if lane.histogram_on:
-            control[:, split] = 0
-            control[:, split + 1 :] = histogram
-        return control
 
     def _begin(self, i: int) -> None:
         if not self._queue:
@@ -182,6 +172,8 @@ class Fit:
         self.network = PerformanceRNN(
             self.vocabulary.size, Conditioning().size, config.layers, config.hidden, config.embedding
         ).to(self.device)
+        if config.init:
+            self._begin_with(Path(config.init))
         matrices = [p for p in self.network.layers.parameters() if p.ndim == 2]
         known = {id(p) for p in matrices}
         rest = [p for p in self.network.parameters() if id(p) not in known]
@@ -194,6 +186,15 @@ class Fit:
         self.events = 0
         self.history: list[dict[str, float]] = []
         self.out = Path(config.out)
+
+    def _begin_with(self, path: Path) -> None:
+        """Weights of another run; the rows of events in another vocabulary are those of the nearest meaning."""
+        checkpoint = read_checkpoint(path, self.device)
+        weights = checkpoint["network"]
+        rows = torch.from_numpy(nearest_events(self.vocabulary, Vocabulary(**checkpoint["vocabulary"])))
+        for name in ("event.weight", "output.weight", "output.bias"):
+            weights[name] = weights[name][rows.to(self.device)]
+        self.network.load_state_dict(weights)
 
     def run(self) -> None:
         """Train until the hours are over; SIGINT saves and ends."""
@@ -330,6 +331,21 @@ def batch_predictions(
         )
         counts = target.flatten() != IGNORED
         yield loss[counts], target.flatten()[counts]
+
+
+def nearest_events(vocabulary: Vocabulary, other: Vocabulary) -> NDArray[np.int64]:
+    """The index in `other` [size] of what each event of `vocabulary` means there, or nearly."""
+    scale = {
+        EventType.TIME_SHIFT: other.steps_per_second / vocabulary.steps_per_second,
+        EventType.VELOCITY: other.velocity_bins / vocabulary.velocity_bins,
+    }
+    indices = []
+    for index in range(vocabulary.size):
+        event = vocabulary.event(index)
+        value = round(event.value * scale.get(event.type, 1))
+        low, high = next((low, high) for kind, low, high in other.ranges if kind is event.type)
+        indices.append(other.first[event.type] + min(max(value, low), high) - low)
+    return np.array(indices)
 
 
 def _commit() -> str:

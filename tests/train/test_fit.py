@@ -113,7 +113,7 @@ def test_the_control_tells_of_the_seconds_after_the_event_before() -> None:
             now = steps[max(i - 1, 0)]
             density = np.sum((now <= onsets) & (onsets < now + 375)) / 3
             assert control[9] == 0
-            np.testing.assert_array_equal(control[:9], conditioning.vector(max(density, 0.1))[:9])
+            np.testing.assert_allclose(control[:9], conditioning.vector(max(density, 0.1))[:9], rtol=1e-5)
         _, histogram = conditioning.measure(one.targets, OORE)
         np.testing.assert_allclose(one.controls[1:, 10:], histogram[:-1])
         np.testing.assert_allclose(one.controls[0, 10:], histogram[0])
