@@ -1,9 +1,9 @@
 """Note density and pitch-class histogram: measured from events, and as the network's control vector.
 
 Definitions after Magenta, performance_controls.py: density is the notes that start in the next 3 s, a second; the
-histogram is weighted by duration over the next 5 s, with a prior of 0.01, normalised. Each has one bit that switches
-it off. Values change only after a TIME_SHIFT. Unlike Magenta's one-hot bins, in which 2 notes/s is heard as "2 to 4",
-a density is shared between the two knots around it, linearly in its logarithm: what is asked is what is meant.
+histogram is weighted by duration over the next 5 s, with a prior of 0.01, normalised. Each has one bit that
+switches it off. Values change only after a TIME_SHIFT. Magenta's density lies in one-hot bins, where 2 notes/s is
+heard as "2 to 4"; here it is shared between the two knots around it, linearly in its logarithm.
 """
 
 from __future__ import annotations
@@ -54,7 +54,10 @@ class Conditioning:
         if len(weights) not in (0, PITCH_CLASSES):
             raise ValueError(f"{PITCH_CLASSES} pitch-class weights or none, not {len(weights)}")
         histogram = _normalised(np.array([weights], np.float32)) if sum(weights) > 0 else None
-        return self.vectors(1, np.array([density], np.float32) if density > 0 else None, histogram)[0]
+        vector: NDArray[np.float32] = self.vectors(
+            1, np.array([density], np.float32) if density > 0 else None, histogram
+        )[0]
+        return vector
 
     def vectors(
         self, count: int, density: NDArray[np.float32] | None, histogram: NDArray[np.float32] | None

@@ -17,8 +17,8 @@ from liveperf.conditioning import PITCH_CLASSES
 from liveperf.events import EventType
 from liveperf.network import NetworkState
 from liveperf.params import Params
-from liveperf.scales import pitch_classes
 from liveperf.sampling import Limits, Sampler
+from liveperf.scales import pitch_classes
 
 FAR = 1 << 60  # a step that never comes
 SILENCE_S = 4.0
