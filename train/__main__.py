@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import yaml
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from liveperf import bundle
-from liveperf.events import MAGENTA, OORE
+from liveperf.events import MAGENTA, OORE, Vocabulary
 from liveperf.midifile import MidiFileError
 from train.prepare import SPLITS
 
@@ -50,34 +53,52 @@ def prepare_verb(corpus: Path, out: Path, vocabulary: str) -> None:
     from train.prepare import prepare
 
     events = prepare(corpus, out, VOCABULARIES[vocabulary])
-    index = json.loads((out / "corpus.json").read_text())
     counts = ", ".join(f"{split} {count:,}" for split, count in events.items())
-    click.echo(f"events: {counts}; files skipped: {len(index['skipped'])} (reasons in {out / 'corpus.json'})")
+    click.echo(f"events: {counts}; files skipped: 0")
 
 
 @cli.command("fit")
 @click.argument("config", type=FILE)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the config's `out`.")
 def fit_verb(config: Path, resume: bool) -> None:
-    """Fit a network as the YAML file CONFIG says; Ctrl-C saves and ends."""
-    from train.fit import Fit, FitConfig
+    """Fit a network as the YAML file CONFIG says; Ctrl-C saves and ends.
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    Writes last.pt, best.pt, best.onnx (to play with at any time) and sample.mid into the config's `out`, and
+    TensorBoard's files. `torchrun --nproc-per-node N -m train fit CONFIG` trains in N processes.
+    """
+    from rich.logging import RichHandler
+
+    from train.config import FitConfig
+    from train.fit import Fit, FitError
+    from train.group import joined
+
     try:
         settings = FitConfig.load(config)
-    except (ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise click.UsageError(_one_line(error)) from error
     checkpoint = Path(settings.out) / "last.pt"
     if resume and not checkpoint.is_file():
         raise click.UsageError(f"nothing to resume: no {checkpoint}")
     if checkpoint.is_file() and not resume:
         raise click.UsageError(f"{checkpoint} is there already: --resume, or another `out`, or move it away")
-    for number in (signal.SIGINT, signal.SIGTERM):  # in the background, too, where a shell has SIGINT ignored
-        signal.signal(number, signal.default_int_handler)
-    fit = Fit(settings)
-    if resume:
-        fit.resume()
-    fit.run()
+    with joined() as group:
+        handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
+        level = logging.INFO if group.leads else logging.ERROR
+        logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
+        fit = Fit(settings, group)
+        if resume:
+            fit.resume()
+
+        def stop(number: int, _: object) -> None:
+            fit.stop()
+            signal.signal(number, signal.SIG_DFL)  # asked twice: at once
+
+        for number in (signal.SIGINT, signal.SIGTERM):  # in the background, too, where a shell has SIGINT ignored
+            signal.signal(number, stop)
+        try:
+            fit.run()
+        except FitError as error:
+            raise click.ClickException(str(error)) from error
 
 
 @cli.command("evaluate")
@@ -120,29 +141,56 @@ def evaluate_verb(path: Path, corpus: Path, split: str, pieces: int | None, as_j
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--fp32", is_flag=True, help="Keep 32-bit weights (default: int8, a quarter of the size).")
 @click.option("--name", help="The bundle's name (default: that of OUT).")
-@click.option("--licence", default="not stated", show_default=True, help="The licence of the weights.")
-@click.option("--data", default="not stated", show_default=True, help="What it was trained on.")
+@click.option("--licence", help="The licence of the weights (default: what the run's config says).")
+@click.option("--data", help="What it was trained on (default: what the run's config says).")
+@click.option("--corpus", type=FOLDER, help="A prepared corpus to measure int8 on (default: the run's own).")
 @click.option("--scores", type=FILE, help="A JSON object for the card, such as `evaluate --json` prints.")
 def export_verb(
-    checkpoint: Path, out: Path, fp32: bool, name: str | None, licence: str, data: str, scores: Path | None
+    checkpoint: Path,
+    out: Path,
+    fp32: bool,
+    name: str | None,
+    licence: str | None,
+    data: str | None,
+    corpus: Path | None,
+    scores: Path | None,
 ) -> None:
-    """Write the checkpoint CHECKPOINT as the bundle OUT (.onnx)."""
-    from train.evaluate import open_checkpoint
-    from train.export import export
+    """Write the checkpoint CHECKPOINT as the bundle OUT (.onnx); refuses int8 that costs over 0.01 nats/event."""
+    from train.checkpoint import load_network, training
+    from train.export import LARGEST_COST, export, int8_cost
+    from train.prepare import Corpus
 
     if out.suffix != ".onnx":
         raise click.UsageError(f"{out}: a bundle's name ends in .onnx")
     measured = _read_scores(scores) if scores else {}
-    network, values = open_checkpoint(checkpoint)
+    network, values = load_network(checkpoint)
     card = {
-        "name": name or out.stem,
+        "name": name or values["config"].get("name") or out.stem,
         "vocabulary": values["vocabulary"],
-        "licence": licence,
-        "data": data,
+        "licence": licence or values["config"].get("licence", "not stated"),
+        "data": data or values["config"].get("data", "not stated"),
         "training": training(values),
         "scores": measured,
     }
-    export(network, card, out, int8=not fp32)
+    if fp32:
+        export(network, card, out, int8=False)
+    else:
+        folder = corpus or Path(values["config"]["corpus"])
+        prepared = Corpus(folder) if folder.is_dir() else None
+        if prepared is None or prepared.vocabulary != Vocabulary(**values["vocabulary"]):
+            raise click.UsageError(
+                f"what int8 costs is measured on a prepared corpus, and {folder} is none for this checkpoint: "
+                "name one with --corpus, or keep --fp32"
+            )
+        pieces = prepared.pieces("validation") or prepared.pieces("train")
+        with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+            draft = Path(scratch) / out.name
+            export(network, card, draft)
+            cost = int8_cost(network, draft, [p[:4096].astype(np.int64) for p in pieces[:16]], prepared.vocabulary)
+            if cost > LARGEST_COST:
+                raise ValueError(f"int8 costs {cost:.4f} nats/event, over {LARGEST_COST}; keep --fp32")
+            os.replace(draft, out)
+        click.echo(f"int8 costs {cost:.4f} nats/event")
     bundle.load(str(out))
     click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {'fp32' if fp32 else 'int8'}")
 
@@ -156,19 +204,6 @@ def roll_verb(midi: Path, out: Path, seconds: float | None) -> None:
     from train.pianoroll import draw
 
     draw(midi, out, seconds)
-
-
-def training(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """The `training` entry of a card; of the config's paths only the corpus' name."""
-    config = {key: value for key, value in checkpoint["config"].items() if key != "out"}
-    config["corpus"] = Path(config["corpus"]).name
-    return {
-        "config": config,
-        "events": checkpoint["events"],
-        "hours": round(checkpoint["elapsed_s"] / 3600, 3),
-        "commit": checkpoint["commit"],
-        "last": checkpoint["history"][-1] if checkpoint["history"] else {},
-    }
 
 
 def _read_scores(path: Path) -> dict[str, Any]:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
-from numpy.typing import NDArray
 
 from liveperf import bundle
 from liveperf.codec import Events
 from liveperf.conditioning import event_steps
 from liveperf.events import EventType, Vocabulary
-from train.export import load_checkpoint
-from train.fit import batch_predictions
-from train.model import PerformanceRNN
+from train.checkpoint import load_network
+from train.predict import Losses, batch_predictions, bundle_losses, by_type
 from train.prepare import Corpus
 
 LANES = 64  # pieces side by side, in torch
 CHUNK = 512  # events a call, in ONNX Runtime
-
-Losses = tuple[NDArray[np.floating[Any]], Events]
-"""Nats [n], and the event indices [n] that were to be predicted."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,7 @@ class Evaluation:
     seconds: float  # of music
     events: dict[EventType, int]
     nats: dict[EventType, float]
+    precision: str = "fp32"  # of the weights: fp32 or int8
 
     @property
     def nats_per_event(self) -> float:
@@ -65,6 +60,7 @@ class Evaluation:
         """Plain values, for `scores` in a bundle's card."""
         return {
             "model": self.model,
+            "precision": self.precision,
             "split": self.split,
             "pieces": self.pieces,
             "seconds": round(self.seconds, 1),
@@ -88,7 +84,7 @@ def evaluate(
     pieces: int | None = None,
     advance: Callable[[float], None] = lambda done: None,
 ) -> Evaluation:
-    """Score a checkpoint (.pt, fp32) or a bundle (.onnx), conditioning off.
+    """Score a checkpoint (.pt, as the fp32 it is) or a bundle (.onnx, int8 or fp32), conditioning off.
 
     pieces: only the first so many of the split. advance: told the part done, 0 to 1. Raises ValueError,
     OSError or BundleError, whose message says what is wrong.
@@ -99,45 +95,30 @@ def evaluate(
         raise ValueError(f"{corpus}: no pieces in its split {split!r}")
     if path.suffix == ".onnx":
         opened = bundle.load(str(path))
-        vocabulary, losses = opened.card.vocabulary, _bundle_losses(opened, chosen)
+        vocabulary, losses = opened.card.vocabulary, bundle_losses(opened, chosen, CHUNK)
+        precision = bundle_precision(path)
     else:
         vocabulary, losses = _checkpoint_losses(path, chosen)
+        precision = "fp32"
     if vocabulary != prepared.vocabulary:
         raise ValueError(f"{path} has {vocabulary}, {corpus} was prepared for {prepared.vocabulary}")
     steps = sum(int(event_steps(piece, vocabulary)[-1]) for piece in chosen)
     total = sum(len(piece) for piece in chosen)
-    nats, events = _by_type(losses, vocabulary, lambda done: advance(done / total))
-    return Evaluation(path.name, split, len(chosen), steps / vocabulary.steps_per_second, events, nats)
+    nats, events = by_type(losses, vocabulary, lambda done: advance(done / total))
+    seconds = steps / vocabulary.steps_per_second
+    return Evaluation(path.name, split, len(chosen), seconds, events, nats, precision)
 
 
-def open_checkpoint(path: Path) -> tuple[PerformanceRNN, dict[str, Any]]:
-    """As `load_checkpoint`; ValueError if the file is none."""
-    try:
-        return load_checkpoint(path)
-    except OSError:
-        raise
-    except Exception as error:  # torch's unpickler raises what it trips over
-        raise ValueError(f"{path}: not a checkpoint of `fit` ({type(error).__name__})") from error
-
-
-def _by_type(
-    losses: Iterable[Losses], vocabulary: Vocabulary, advance: Callable[[int], None]
-) -> tuple[dict[EventType, float], dict[EventType, int]]:
-    kinds = list(vocabulary.first)
-    kind_of = np.repeat(np.arange(len(kinds)), [high - low + 1 for _, low, high in vocabulary.ranges])
-    nats, events = np.zeros(len(kinds)), np.zeros(len(kinds), np.int64)
-    for loss, target in losses:
-        kind = kind_of[target]
-        nats += np.bincount(kind, loss, len(kinds))
-        events += np.bincount(kind, minlength=len(kinds))
-        advance(int(events.sum()))
-    return dict(zip(kinds, nats.tolist(), strict=True)), dict(zip(kinds, events.tolist(), strict=True))
+def bundle_precision(path: Path) -> str:
+    """int8 or fp32: how a bundle's matrices are stored."""
+    weights = onnx.load(path).graph.initializer
+    return "int8" if any(weight.data_type == onnx.TensorProto.INT8 for weight in weights) else "fp32"
 
 
 def _checkpoint_losses(path: Path, pieces: list[Events]) -> tuple[Vocabulary, Iterator[Losses]]:
-    network, checkpoint = open_checkpoint(path)
-    vocabulary = Vocabulary(**checkpoint["vocabulary"])
+    network, checkpoint = load_network(path)
     network.to("cuda" if torch.cuda.is_available() else "cpu")
+    vocabulary = Vocabulary(**checkpoint["vocabulary"])
     pieces = sorted(pieces, key=len, reverse=True)
 
     def losses() -> Iterator[Losses]:
@@ -146,30 +127,3 @@ def _checkpoint_losses(path: Path, pieces: list[Events]) -> tuple[Vocabulary, It
                 yield loss.cpu().numpy(), target.numpy()
 
     return vocabulary, losses()
-
-
-def _bundle_losses(opened: bundle.Bundle, pieces: list[Events]) -> Iterator[Losses]:
-    """A thread a processor; ONNX Runtime lets go of the interpreter lock while it computes."""
-
-    def of_piece(piece: Events) -> Losses:
-        known = np.concatenate(([opened.start_event], piece[:-1]))
-        control = np.tile(opened.card.conditioning.off, (CHUNK, 1))
-        losses, state = np.empty(len(piece)), opened.start_state
-        for begin in range(0, len(piece), CHUNK):
-            part = slice(begin, begin + CHUNK)
-            logits, state = opened.network.run(known[part], control[: len(known[part])], state)
-            losses[part] = _cross_entropy(logits, piece[part])
-        return losses, piece
-
-    executor = ThreadPoolExecutor(os.cpu_count())
-    try:
-        yield from executor.map(of_piece, pieces)
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _cross_entropy(logits: NDArray[np.float32], target: Events) -> NDArray[np.float64]:
-    """Nats [n] of targets [n] under logits [n, V]."""
-    logits = logits - logits.max(axis=1, keepdims=True)
-    normaliser: NDArray[np.float64] = np.log(np.exp(logits).sum(axis=1, dtype=np.float64))
-    return normaliser - logits[np.arange(len(target)), target]

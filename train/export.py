@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +18,23 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from liveperf.bundle import METADATA_KEY
+from liveperf.bundle import METADATA_KEY, load
+from liveperf.codec import Events
 from liveperf.conditioning import Conditioning
 from liveperf.events import Vocabulary
-from train.fit import read_checkpoint, start_event
+from train.lanes import start_event
 from train.model import PerformanceRNN
+from train.predict import batch_losses, bundle_losses
 
 OPSET = 17
-
-
-def load_checkpoint(path: Path) -> tuple[PerformanceRNN, dict[str, Any]]:
-    """The network of a checkpoint, on the CPU, and the checkpoint itself."""
-    checkpoint = read_checkpoint(path, torch.device("cpu"))
-    config = {"layers": 3, "hidden": 512, "embedding": 256, **checkpoint["config"]}  # the first runs named none
-    sizes = (int(config[key]) for key in ("layers", "hidden", "embedding"))
-    network = PerformanceRNN(Vocabulary(**checkpoint["vocabulary"]).size, Conditioning().size, *sizes)
-    network.load_state_dict(checkpoint["network"])
-    return network.eval(), checkpoint
+LARGEST_COST = 0.01  # nats/event that int8 may cost
 
 
 def export(network: PerformanceRNN, card: dict[str, Any], out: Path, int8: bool = True) -> None:
-    """Write a bundle. card: its metadata without `format`, `control` and `start`, which are filled in."""
+    """Write a bundle, whole or not at all. Raises OSError.
+
+    card: its metadata without `format`, `control` and `start`, which are filled in.
+    """
     vocabulary = Vocabulary(**card["vocabulary"])
     metadata = {
         "format": 1,
@@ -66,7 +64,21 @@ def export(network: PerformanceRNN, card: dict[str, Any], out: Path, int8: bool 
             logging.disable(logging.NOTSET)
             model = onnx.load(small)
     helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
-    onnx.save(model, out)
+    part = out.with_name(out.name + ".part")  # it may be playing, and a new player may open it at any time
+    part.write_bytes(model.SerializeToString())
+    os.replace(part, out)
+
+
+def int8_cost(
+    network: PerformanceRNN, path: Path, pieces: Sequence[Events], vocabulary: Vocabulary, most: int = 1024
+) -> float:
+    """How many nats/event worse a bundle predicts pieces than the network itself. most: events of each piece."""
+    shortened = [piece[:most] for piece in pieces]
+    if not any(map(len, shortened)):
+        raise ValueError("no events to measure the cost of int8 with")
+    exact = torch.cat(list(batch_losses(network, shortened, vocabulary)))
+    losses = np.concatenate([loss for loss, _ in bundle_losses(load(str(path)), shortened)])
+    return float(losses.mean()) - float(exact.double().mean())
 
 
 def build_graph(network: PerformanceRNN) -> onnx.ModelProto:
@@ -74,7 +86,7 @@ def build_graph(network: PerformanceRNN) -> onnx.ModelProto:
     layers, hidden = network.h0.shape
     vocabulary_size = network.event.num_embeddings
     weights: dict[str, NDArray[Any]] = {
-        "event_weight": _array(network.event.weight),
+        "event_weight": _array(network.embedding),
         "control_weight": _array(network.control.weight).T,
         "output_weight": _array(network.output.weight).T,
         "output_bias": _array(network.output.bias),

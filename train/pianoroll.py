@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from liveperf.codec import Notes
@@ -19,15 +20,19 @@ from liveperf.midifile import read_notes
 def draw(path: Path, out: Path, seconds: float | None = None, rows: int = 2) -> None:
     """Draw a file's notes to a PNG, in rows of equal time; darker is louder. Raises MidiFileError, OSError."""
     notes = read_notes(path)
-    end = min(seconds or float("inf"), float(notes["end"].max()))
-    size = (12, 2.4 * rows)
-    figure, axes = plt.subplots(rows, 1, figsize=size, sharey=True, squeeze=False, layout="constrained")
-    span = end / rows
+    drawn = figure(notes, min(seconds or float("inf"), float(notes["end"].max())), rows)
+    drawn.savefig(out, dpi=110)
+    plt.close(drawn)
+
+
+def figure(notes: Notes, seconds: float, rows: int = 2) -> Figure:
+    """Notes up to `seconds` as a picture; the caller closes it."""
+    drawn, axes = plt.subplots(rows, 1, figsize=(12, 2.4 * rows), sharey=True, squeeze=False, layout="constrained")
+    span = seconds / rows
     for row, axis in enumerate(axes[:, 0]):
         _draw_row(axis, notes, row * span, (row + 1) * span)
     axes[-1, 0].set_xlabel("seconds")
-    figure.savefig(out, dpi=110)
-    plt.close(figure)
+    return drawn
 
 
 def _draw_row(axis: Axes, notes: Notes, begin: float, end: float) -> None:

@@ -7,11 +7,9 @@ each piece its file, split, shard, start and length; for each file passed over i
 from __future__ import annotations
 
 import csv
-import json
 import multiprocessing
 import random
 from collections import defaultdict
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +21,11 @@ from rich.progress import track
 from liveperf.codec import NOTE, Notes, apply_sustain, encode, notes_array
 from liveperf.events import Vocabulary
 from liveperf.midifile import MidiFileError, from_start, read_notes
+from train.corpus import SPLITS, Corpus, Piece, digest, shard_name, write_index
+
+__all__ = ["SPLITS", "Corpus", "prepare"]
 
 SHARD_EVENTS = 8_000_000
-SPLITS = ("train", "validation", "test")
 
 
 def find_pieces(corpus: Path, seed: int = 0) -> list[tuple[str, str]]:
@@ -104,16 +104,15 @@ def prepare(corpus: Path, out: Path, vocabulary: Vocabulary) -> dict[str, int]:
     """Encode a corpus; returns the events of each split. ValueError if there is no music in it."""
     pieces = find_pieces(corpus)
     shards: dict[str, list[NDArray[np.uint16]]] = defaultdict(list)  # of each split, the one being filled
-    numbers: dict[str, int] = defaultdict(int)
+    numbers = {split: i for i, split in enumerate(SPLITS)}
     lengths: dict[str, int] = defaultdict(int)
     entries: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
+    digests: list[str] = []
     out.mkdir(parents=True, exist_ok=True)
 
     def flush(split: str) -> None:
-        np.save(out / f"{split}-{numbers[split]:03}.npy", np.concatenate(shards.pop(split)))
-        numbers[split] += 1
-        lengths[split] = 0
+        (out / shard_name(numbers[split])).write_bytes(np.concatenate(shards.pop(split)).tobytes())
 
     jobs = [(corpus / file, vocabulary) for file, _ in pieces]
     with multiprocessing.Pool() as pool:
@@ -122,38 +121,14 @@ def prepare(corpus: Path, out: Path, vocabulary: Vocabulary) -> dict[str, int]:
             if isinstance(events, str):
                 skipped.append({"file": file, "reason": events})
                 continue
-            if split in shards and lengths[split] + len(events) > SHARD_EVENTS:
-                flush(split)
             place = {"shard": numbers[split], "start": lengths[split], "length": len(events)}
             entries.append({"file": file, "split": split, **place})
+            digests.append(digest(events))
             shards[split].append(events)
             lengths[split] += len(events)
     if not entries:
         raise ValueError(f"{corpus}: no MIDI file with notes in it ({len(skipped)} skipped)")
     for split in list(shards):
         flush(split)
-    index = {"vocabulary": asdict(vocabulary), "pieces": entries, "skipped": skipped}
-    (out / "corpus.json").write_text(json.dumps(index, indent=1))
+    write_index(out, vocabulary, 0, [Piece(**e) for e in entries], digests)
     return {split: sum(e["length"] for e in entries if e["split"] == split) for split in SPLITS}
-
-
-class Corpus:
-    """A prepared corpus: `pieces(split)` gives arrays [n] of event indices, memory-mapped."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        index = json.loads((folder / "corpus.json").read_text())
-        self.vocabulary = Vocabulary(**index["vocabulary"])
-        self._entries = index["pieces"]
-        self._shards: dict[str, NDArray[np.uint16]] = {}
-
-    def pieces(self, split: str) -> list[NDArray[np.uint16]]:
-        """The pieces of a split, in the order of the corpus."""
-        return [self._piece(entry) for entry in self._entries if entry["split"] == split]
-
-    def _piece(self, entry: dict[str, int | str]) -> NDArray[np.uint16]:
-        name = f"{entry['split']}-{entry['shard']:03}.npy"
-        if name not in self._shards:
-            self._shards[name] = np.load(self.folder / name, mmap_mode="r")
-        start = int(entry["start"])
-        return self._shards[name][start : start + int(entry["length"])]

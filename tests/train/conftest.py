@@ -10,9 +10,11 @@ import pytest
 from liveperf.codec import Notes, notes_array
 from liveperf.events import OORE
 from liveperf.midifile import note_messages, write_messages
-from train.fit import Fit, FitConfig
+from train.config import FitConfig
+from train.fit import Fit
 from train.prepare import prepare
 
+EVENTS = 50_000  # of a small run: about 240 updates
 PATTERNS = [[0, 2, 4, 5, 7, 9, 11, 12], [0, 4, 7, 12], [0, 3, 7, 12, 15]]
 
 
@@ -51,6 +53,9 @@ def small(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
             "threads": 1,
             "matrix_lr": 2e-2,
             "rest_lr": 2e-2,
+            "hours": 0.0,
+            "events": EVENTS,
+            "average": 0.9,
         }
         return FitConfig(**{**values, **fields})  # type: ignore[arg-type]
 
@@ -59,9 +64,7 @@ def small(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
 
 @pytest.fixture(scope="session")
 def trained(small: Callable[..., FitConfig]) -> Fit:
-    """A run that has learned the corpus, saved."""
+    """A run that has learned the corpus, saved and exported."""
     fit = Fit(small())
-    for i in range(240):
-        fit._update(i / 240)
-    fit.save()
+    fit.run()
     return fit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from liveperf.bundle import BundleError
 from liveperf.codec import encode, notes_array
 from liveperf.conditioning import Conditioning
 from liveperf.events import MAGENTA, OORE, EventType, Vocabulary
+from train.corpus import EVENT, Piece, digest, shard_name, write_index
 from train.evaluate import Evaluation, evaluate
 from train.export import export
 from train.model import PerformanceRNN
@@ -38,20 +38,19 @@ def write_corpus(folder: Path, vocabulary: Vocabulary = OORE) -> list[int]:
         pieces.append(encode(notes_array(list(rows)), vocabulary))
     ends = np.cumsum([len(piece) for piece in pieces]).tolist()
     folder.mkdir()
-    np.save(folder / "test-000.npy", np.concatenate(pieces).astype(np.uint16))
-    entries = [
-        {"file": f"{end}.mid", "split": "test", "shard": 0, "start": end - len(piece), "length": len(piece)}
+    (folder / shard_name(0)).write_bytes(np.concatenate(pieces).astype(EVENT).tobytes())
+    placed = [
+        Piece(f"{end}.mid", "test", 0, end - len(piece), len(piece))
         for end, piece in zip(ends, pieces, strict=True)
     ]
-    index = {"vocabulary": asdict(vocabulary), "pieces": entries, "skipped": []}
-    (folder / "corpus.json").write_text(json.dumps(index))
+    write_index(folder, vocabulary, 0, placed, [digest(piece.astype(np.uint16)) for piece in pieces])
     return [len(piece) for piece in pieces]
 
 
 def tiny_network(uniform: bool = False) -> PerformanceRNN:
     """A network with weights large enough to have opinions, or with none at all."""
     torch.manual_seed(2)
-    network = PerformanceRNN(OORE.size, Conditioning().size, **SIZES).eval()
+    network = PerformanceRNN(OORE, Conditioning().size, **SIZES).eval()
     with torch.no_grad():
         for parameter in (network.h0, network.c0):
             parameter.normal_()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ from liveperf.bundle import METADATA_KEY, BundleError, find, installed, load
 from liveperf.conditioning import Conditioning
 from liveperf.events import MAGENTA, OORE
 from liveperf.network import Network, NetworkState
-from train.export import export, load_checkpoint
-from train.fit import Fit, start_event
+from train.checkpoint import load_network
+from train.export import export
+from train.fit import Fit
+from train.lanes import start_event
 from train.model import PerformanceRNN
 
 CARD: dict[str, Any] = {
@@ -38,7 +40,7 @@ CARD: dict[str, Any] = {
 def network() -> PerformanceRNN:
     """A random network whose start state, controls and scores are far from zero."""
     torch.manual_seed(0)
-    network = PerformanceRNN(OORE.size, Conditioning().size, layers=3, hidden=32, embedding=24)
+    network = PerformanceRNN(OORE, Conditioning().size, layers=3, hidden=32, embedding=24)
     for parameter in (network.h0, network.c0, network.control.weight):
         torch.nn.init.normal_(parameter)
     torch.nn.init.normal_(network.output.weight, std=0.3)
@@ -115,7 +117,7 @@ def test_a_step_leaves_the_state_it_was_given_alone(exported: Path) -> None:
     np.testing.assert_array_equal(bundle.start_state.c, c)
 
 
-def nats(network: Network, state: NetworkState, pieces: list[NDArray[np.uint16]]) -> float:
+def nats(network: Network, state: NetworkState, pieces: Sequence[NDArray[np.integer[Any]]]) -> float:
     """Mean loss of the network over pieces, nothing told."""
     losses = []
     for piece in pieces:
@@ -130,7 +132,7 @@ def nats(network: Network, state: NetworkState, pieces: list[NDArray[np.uint16]]
 def test_a_checkpoint_is_exported_and_int8_costs_a_hundredth_of_a_nat_at_most(
     trained: Fit, tmp_path: Path
 ) -> None:
-    network, checkpoint = load_checkpoint(trained.out / "last.pt")
+    network, checkpoint = load_network(trained.out / "last.pt")
     assert checkpoint["events"] == trained.events
     scores = {}
     for int8 in (False, True):
@@ -139,7 +141,7 @@ def test_a_checkpoint_is_exported_and_int8_costs_a_hundredth_of_a_nat_at_most(
         bundle = load(str(path))
         assert bundle.card.name == "näme"
         scores[int8] = nats(bundle.network, bundle.start_state, trained.validation)
-    assert scores[False] == pytest.approx(trained._validate(), abs=1e-3)
+    assert scores[False] == pytest.approx(trained.validate()[0], abs=1e-3)
     assert abs(scores[True] - scores[False]) <= 0.01
     operators = {node.op_type for node in onnx.load(tmp_path / "True.onnx").graph.node}
     assert "DynamicQuantizeLSTM" in operators
@@ -147,10 +149,10 @@ def test_a_checkpoint_is_exported_and_int8_costs_a_hundredth_of_a_nat_at_most(
 
 
 def test_a_checkpoint_that_does_not_name_its_sizes_has_those_of_the_first_runs(tmp_path: Path) -> None:
-    network = PerformanceRNN(OORE.size, Conditioning().size)
+    network = PerformanceRNN(OORE, Conditioning().size)
     checkpoint = {"config": {}, "vocabulary": CARD["vocabulary"], "network": network.state_dict()}
     torch.save(checkpoint, tmp_path / "last.pt")
-    loaded, _ = load_checkpoint(tmp_path / "last.pt")
+    loaded, _ = load_network(tmp_path / "last.pt")
     assert torch.equal(loaded.h0, network.h0)
     assert torch.equal(loaded.output.weight, network.output.weight)
 
@@ -171,7 +173,7 @@ def test_the_card_survives(network: PerformanceRNN, tmp_path: Path, int8: bool) 
 
 
 def test_another_vocabulary_and_a_single_layer(tmp_path: Path) -> None:
-    network = PerformanceRNN(MAGENTA.size, Conditioning().size, layers=1, hidden=8, embedding=4)
+    network = PerformanceRNN(MAGENTA, Conditioning().size, layers=1, hidden=8, embedding=4)
     vocabulary = {"steps_per_second": 100, "max_shift": 100, "velocity_bins": 32}
     export(network, {**CARD, "vocabulary": vocabulary}, tmp_path / "some.onnx", int8=False)
     bundle = load(str(tmp_path / "some.onnx"))

@@ -1,270 +1,281 @@
-"""Training: what a batch holds, that a run learns, and that a resumed one is the same run."""
+"""A run learns; interrupted, killed or in two processes, it is the same run."""
 
 from __future__ import annotations
 
-import copy
-from collections import Counter
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from torch.nn import functional
+import yaml
 
-from liveperf.codec import encode, notes_array, transpose
-from liveperf.conditioning import Conditioning, event_steps
-from liveperf.events import OORE, Event, EventType
-from train.fit import IGNORED, Fit, FitConfig, Lanes, batch_losses, read_checkpoint, start_event
-from train.model import PerformanceRNN
+from liveperf import bundle
+from liveperf.events import MAGENTA, OORE, EventType
+from train import checkpoint as checkpoints
+from train.checkpoint import load_network, nearest_events
+from train.config import FitConfig
+from train.fit import Fit, FitError
+from train.lanes import Lanes
+from train.predict import batch_losses
 
 MakeConfig = Callable[..., FitConfig]
-Pieces = list[NDArray[np.uint16]]
-CHUNK = 8
+ROOT = Path(__file__).parents[2]
 
 
-def pieces_of(*counts: int) -> Pieces:
-    """Pieces of so many notes; from 2 to 5 events a note and the first VELOCITY."""
-    made = []
-    for number, count in enumerate(counts):
-        notes = [(i * 0.5, i * 0.5 + 0.4, 40 + number + i % 12, 64 + i % 20) for i in range(count)]
-        made.append(encode(notes_array(notes), OORE).astype(np.uint16))
-    return made
+def parameters(fit: Fit) -> dict[str, torch.Tensor]:
+    return {**fit.network.state_dict(), **{f"average.{k}": v for k, v in fit.average.state_dict().items()}}
 
 
-def lanes_of(pieces: Pieces, lanes: int = 3, **fields: float) -> Lanes:
-    return Lanes(pieces, OORE, FitConfig(lanes=lanes, chunk=CHUNK, **fields))  # type: ignore[arg-type]
-
-
-class Played:
-    """A piece as it came out of a lane, chunk after chunk."""
-
-    def __init__(self, lane: dict[str, int]) -> None:
-        self.piece, self.semitones = lane["piece"], lane["semitones"]
-        self.inputs, self.targets, self.controls = np.empty(0, int), np.empty(0, int), np.empty((0, 22))
-
-
-def play(lanes: Lanes, batches: int) -> list[Played]:
-    """The pieces in the order in which they began; those that still go on are left out."""
-    begun: list[Played] = []
-    now: dict[int, Played] = {}
-    for _ in range(batches):
-        event, target, control, fresh = (x.numpy() for x in lanes.next_batch())
-        for i, lane in enumerate(lanes.position()["lanes"]):
-            if fresh[i]:
-                now[i] = Played(lane)
-                begun.append(now[i])
-            assert (now[i].piece, now[i].semitones) == (lane["piece"], lane["semitones"])
-            real = target[i] != IGNORED
-            assert not real[real.sum() :].any()  # padding comes last
-            now[i].inputs = np.concatenate((now[i].inputs, event[i, real]))
-            now[i].targets = np.concatenate((now[i].targets, target[i, real]))
-            now[i].controls = np.concatenate((now[i].controls, control[i, real]))
-    unfinished = [now[i] for i, lane in enumerate(lanes._lanes) if lane.position < len(lanes._loaded[i][1])]
-    return [played for played in begun if played not in unfinished]
-
-
-def test_every_event_of_every_piece_appears_once_an_epoch() -> None:
-    pieces = pieces_of(1, 3, 20, 7, 2, 11, 1)
-    pieces.append(pieces[2][: 2 * CHUNK])  # ends with a chunk
-    played = play(lanes_of(pieces), 100)
-    assert len(played) > 4 * len(pieces)
-    for one in played:
-        np.testing.assert_array_equal(one.targets, pieces[one.piece])
-        np.testing.assert_array_equal(one.inputs, [start_event(OORE), *pieces[one.piece][:-1]])
-    for epoch in range(3):
-        numbers = [one.piece for one in played[epoch * len(pieces) : (epoch + 1) * len(pieces)]]
-        assert sorted(numbers) == list(range(len(pieces)))
-
-
-def test_more_lanes_than_pieces_play_them_side_by_side() -> None:
-    pieces = pieces_of(3, 3)
-    played = play(lanes_of(pieces, lanes=6), 20)
-    counts = Counter(one.piece for one in played)
-    assert abs(counts[0] - counts[1]) <= 6
-    for one in played:
-        np.testing.assert_array_equal(one.targets, pieces[one.piece])
-
-
-def test_pieces_are_transposed_whole_and_never_beyond_the_keyboard() -> None:
-    low_and_high = encode(notes_array([(0, 1, 1, 64), (0, 1, 127, 64)]), OORE).astype(np.uint16)
-    pieces = [*pieces_of(6, 9), low_and_high]
-    played = play(lanes_of(pieces, transpose=3), 150)
-    for one in played:
-        expected = transpose(pieces[one.piece].astype(np.int64), one.semitones)
-        np.testing.assert_array_equal(one.targets, expected)
-    assert {one.semitones for one in played if one.piece == 0} == set(range(-3, 4))
-    assert {one.semitones for one in played if one.piece == 2} == {-1, 0}
-
-
-def test_nothing_is_told_where_conditioning_is_off() -> None:
-    for one in play(lanes_of(pieces_of(6, 9), conditioned=0), 20):
-        np.testing.assert_array_equal(one.controls, np.tile(Conditioning().off, (len(one.targets), 1)))
-
-
-def test_the_control_tells_of_the_seconds_after_the_event_before() -> None:
-    pieces = pieces_of(6, 40, 17)
-    conditioning = Conditioning()
-    for one in play(lanes_of(pieces, conditioned=1, transpose=2), 60):
-        steps, is_on = event_steps(one.targets, OORE), one.targets < 128
-        onsets = steps[is_on]
-        for i, control in enumerate(one.controls):
-            now = steps[max(i - 1, 0)]
-            density = np.sum((now <= onsets) & (onsets < now + 375)) / 3
-            assert control[9] == 0
-            np.testing.assert_allclose(control[:9], conditioning.vector(max(density, 0.1))[:9], rtol=1e-5)
-        _, histogram = conditioning.measure(one.targets, OORE)
-        np.testing.assert_allclose(one.controls[1:, 10:], histogram[:-1])
-        np.testing.assert_allclose(one.controls[0, 10:], histogram[0])
-
-
-def test_density_and_pitch_classes_are_told_apart_from_each_other() -> None:
-    played = play(lanes_of(pieces_of(6, 9), conditioned=0.5), 100)
-    told = np.concatenate([one.controls for one in played])
-    off = {(bool(density), bool(histogram)) for density, histogram in told[:, [0, 9]]}
-    assert off == {(True, True), (True, False), (False, True), (False, False)}
-    assert np.all((told[:, 10:].sum(axis=1) > 0.99) == (told[:, 9] == 0))
-
-
-@pytest.mark.parametrize("batches", [0, 1, 7])
-def test_restored_lanes_go_on_as_they_would_have(batches: int) -> None:
-    pieces = pieces_of(6, 20, 9, 3)
-    lanes, restored = (lanes_of(pieces, conditioned=0.5, transpose=2) for _ in range(2))
-    for _ in range(batches):
-        lanes.next_batch()
-    restored.next_batch()
-    restored.restore(copy.deepcopy(lanes.position()))
-    for _ in range(10):
-        for there, here in zip(lanes.next_batch(), restored.next_batch(), strict=True):
-            assert torch.equal(there, here)
-
-
-def test_the_start_event_is_the_longest_silence() -> None:
-    assert OORE.event(start_event(OORE)) == Event(EventType.TIME_SHIFT, 125)
+def assert_same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> None:
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        assert torch.equal(value, theirs[name]), name
 
 
 def test_a_run_learns_what_counting_events_cannot(trained: Fit) -> None:
     counts = np.bincount(np.concatenate(trained.corpus.pieces("train")))
     part = counts[counts > 0] / counts.sum()
     unigram = float(-(part * np.log(part)).sum())
-    assert trained._validate() < unigram / 2
+    nats, by_type = trained.validate()
+    assert nats < unigram / 2
+    assert set(by_type) == set(EventType)
+    assert trained.progress >= 1
 
 
-def test_a_run_is_the_same_interrupted_or_not(small: MakeConfig) -> None:
-    whole, first = Fit(small(transpose=2)), Fit(config := small(transpose=2))
-    losses = [whole._update(0.1 + i / 20) for i in range(12)]
-    again = [first._update(0.1 + i / 20) for i in range(5)]
-    first.save()
+def test_a_run_leaves_checkpoints_a_bundle_music_and_curves(trained: Fit) -> None:
+    network, checkpoint = load_network(trained.out / "best.pt")
+    assert checkpoint["events"] == trained.events
+    loss = float(torch.cat(list(batch_losses(network, trained.validation, OORE))).mean())
+    assert loss == pytest.approx(checkpoint["history"][-1]["validation"], abs=1e-4)
+    opened = bundle.load(str(trained.out / "best.onnx"))
+    assert opened.card.training["data_hash"] == trained.corpus.hash
+    assert opened.card.training["events"] == trained.events
+    assert (trained.out / "sample.mid").read_bytes().startswith(b"MThd")
+    assert list((trained.out / "tensorboard").glob("events.out.tfevents.*"))
+    assert not list(trained.out.glob("**/*.part"))
+
+
+def test_tensorboard_shows_losses_by_type_speed_norm_and_a_piano_roll(trained: Fit) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(trained.out / "tensorboard"))
+    board.Reload()
+    assert {
+        *("loss/train", "gradient/norm", "speed/events_per_s", "validation/all"),
+        *(f"validation/{kind.value}" for kind in EventType),
+    } <= set(board.Tags()["scalars"])
+    assert all(math.isfinite(point.value) for point in board.Scalars("loss/train"))
+    assert board.Scalars("loss/train")[0].value > board.Scalars("loss/train")[-1].value
+    assert board.Tags()["images"] == ["sample"]
+
+
+@pytest.mark.parametrize("stop", [1, 5])
+def test_a_run_is_the_same_interrupted_or_not(small: MakeConfig, stop: int) -> None:
+    fields = {"transpose": 2, "tempo": 0.05, "loudness": 1, "dropout": 0.1, "events": 2000}
+    whole, config = Fit(small(**fields)), small(**fields)
+    whole_losses = []
+    while whole.progress < 1:
+        loss, _, count = whole.update()
+        whole.events += count
+        whole_losses.append(float(loss))
+    first = Fit(config)
+    losses = []
+
+    def update(fit: Fit = first) -> tuple[torch.Tensor, torch.Tensor, int]:
+        result = Fit.update(fit)
+        losses.append(float(result[0]))
+        if len(losses) == stop:
+            fit.stop()
+        return result
+
+    first.update = update  # type: ignore[method-assign]
+    first.run()
+    assert len(losses) == stop
     second = Fit(config)
     second.resume()
-    again += [second._update(0.1 + i / 20) for i in range(5, 12)]
-    assert again == losses
+    second.update = lambda: update(second)  # type: ignore[method-assign]
+    second.run()
+    assert losses == whole_losses
     assert second.events == whole.events
-    ours, theirs = second.network.state_dict(), whole.network.state_dict()
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert_same(parameters(second), parameters(whole))
     assert all(torch.equal(a, b) for a, b in zip(second.state, whole.state, strict=True))
-    assert not list(second.out.glob("*.part"))
+
+
+def write_config(config: FitConfig, folder: Path) -> Path:
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(asdict(config)))
+    return path
+
+
+def start(*arguments: str | Path, **variables: str) -> subprocess.Popen[str]:
+    """A run in a process of its own."""
+    command = [sys.executable, *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finished(process: subprocess.Popen[str]) -> str:
+    _, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err
+    return err
+
+
+def test_a_killed_run_goes_on_where_it_was_last_saved(small: MakeConfig, tmp_path: Path) -> None:
+    config = small(events=40_000, checkpoint_minutes=0.01)
+    path = write_config(config, tmp_path)
+    last = Path(config.out) / "last.pt"
+    process = start("-m", "train", "fit", path)
+    while not last.exists():  # it is written as a whole
+        assert process.poll() is None, process.communicate()[1]
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert 0 < checkpoints.read(last)["events"] < 40_000
+    finished(start("-m", "train", "fit", path, "--resume"))
+    whole = Fit(replace(config, out=str(tmp_path / "whole"), checkpoint_minutes=60.0))
+    whole.run()
+    assert_same(checkpoints.read(last)["network"], dict(whole.network.state_dict()))
+
+
+def test_an_interrupt_saves_and_ends(small: MakeConfig, tmp_path: Path) -> None:
+    config = small(events=1e9, checkpoint_minutes=0.01)
+    path = write_config(config, tmp_path)
+    process = start("-m", "train", "fit", path)
+    while not (Path(config.out) / "best.onnx").exists():
+        assert process.poll() is None, process.communicate()[1]
+    process.send_signal(signal.SIGINT)
+    err = finished(process)
+    assert "--resume" in err and "Traceback" not in err
+    assert 0 < checkpoints.read(Path(config.out) / "last.pt")["events"] < 1e9
+    bundle.load(str(Path(config.out) / "best.onnx"))
+
+
+def test_two_processes_have_one_network(small: MakeConfig, tmp_path: Path) -> None:
+    config = small(events=4000, lanes=4)
+    path = write_config(config, tmp_path)
+    report = tmp_path / "report"
+    run = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", ROOT / "tests/train/two.py")
+    finished(start(*run, path, report))
+    first, second = (json.loads((tmp_path / f"report{rank}").read_text()) for rank in (0, 1))
+    assert first["parameters"] == second["parameters"]  # to the last bit
+    assert first["pieces"] != second["pieces"]
+    assert first["events"] == second["events"] >= 4000
+    checkpoint = checkpoints.read(Path(config.out) / "last.pt")
+    assert (checkpoint["processes"], len(checkpoint["ranks"])) == (2, 2)
+    with pytest.raises(ValueError, match="had 2 processes, not 1"):
+        Fit(config).resume()
+    config = replace(config, events=6000.0)
+    finished(start(*run, write_config(config, tmp_path), report, "--resume"))
+    first, second = (json.loads((tmp_path / f"report{rank}").read_text()) for rank in (0, 1))
+    assert first["parameters"] == second["parameters"]
+    assert first["events"] >= 6000
 
 
 def test_a_fresh_lane_starts_from_the_learned_state(small: MakeConfig) -> None:
-    fit = Fit(small())
-    fit._update(0.5)
+    fit = Fit(small(warmup=0))
+    fit.update()
     before = fit.network.h0.detach().clone()
     fit.state = tuple(torch.full_like(s, torch.nan) for s in fit.state)  # type: ignore[assignment]
     fit.lanes = Lanes(fit.corpus.pieces("train"), fit.vocabulary, fit.config)
-    assert np.isfinite(fit._update(0.5))  # all lanes are fresh: what was carried does not count
+    assert np.isfinite(float(fit.update()[0]))  # all lanes are fresh: what was carried does not count
     assert not torch.equal(fit.network.h0, before)
 
 
-def test_a_run_of_no_time_is_saved_too(small: MakeConfig) -> None:
-    fit = Fit(small(hours=0.0))
+def test_a_run_that_is_over_is_saved_too(small: MakeConfig) -> None:
+    fit = Fit(small())
+    fit.stop()
+    fit.events = 10**6
     fit.run()
-    checkpoint = read_checkpoint(fit.out / "last.pt", torch.device("cpu"))
-    assert checkpoint["events"] == 0
+    checkpoint = checkpoints.read(fit.out / "last.pt")
+    assert checkpoint["updates"] == 0
     assert checkpoint["history"][0]["validation"] > 0
 
 
-def test_an_interrupt_saves(small: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    fit = Fit(small(hours=1.0))
-    updates = iter([3.0, 2.0])
-
-    def update(_progress: float) -> float:
-        try:
-            return next(updates)
-        except StopIteration:
-            raise KeyboardInterrupt from None
-
-    monkeypatch.setattr(fit, "_update", update)
-    fit.run()
-    assert read_checkpoint(fit.out / "last.pt", torch.device("cpu"))["history"][0]["train"] == 2.5
-
-
-def test_checkpoints_with_numpy_booleans_are_read(small: MakeConfig) -> None:
+def test_a_run_that_explodes_says_so(small: MakeConfig) -> None:
     fit = Fit(small())
-    fit._update(0.5)
-    for lane in fit.lanes._lanes:
-        lane.density_on = np.True_  # type: ignore[assignment]
-    fit.save()
-    Fit(fit.config).resume()
+    with torch.no_grad():
+        fit.network.output.bias.fill_(math.inf)
+    with pytest.raises(FitError, match="no longer finite.*lower matrix_lr"):
+        fit.run()
+
+
+def test_the_rate_rises_and_falls_over_the_run(small: MakeConfig) -> None:
+    fit = Fit(small(warmup=0.1, events=1000))
+    rates = []
+    for done in (0, 50, 100, 550, 1000):
+        fit.events = done
+        fit.update()
+        rates.append(fit.optimisers[0][0].param_groups[0]["lr"] / fit.config.matrix_lr)
+    assert rates == pytest.approx([0, 0.5 * 0.99384, 0.97553, 0.42178, 0], abs=1e-4)
+
+
+def test_the_average_follows_the_network(small: MakeConfig) -> None:
+    fit = Fit(small(warmup=0, average=0.5))
+    average = fit.network.output.weight.detach().clone()
+    for number in range(1, 5):
+        fit.update()
+        keep = min(0.5, number / (10 + number))  # the first ones are soon forgotten
+        average = keep * average + (1 - keep) * fit.network.output.weight.detach()
+    torch.testing.assert_close(fit.average.output.weight, average)
+    assert not any(parameter.requires_grad for parameter in fit.average.parameters())
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [({"lanes": 4}, "another lanes"), ({"seed": 1, "hidden": 16}, "another hidden, seed")],
+)
+def test_another_run_is_not_resumed(trained: Fit, fields: dict[str, int], reason: str, small: MakeConfig) -> None:
+    config = replace(trained.config, **fields)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=reason):
+        Fit(config).resume()
+
+
+def test_a_run_begins_with_the_weights_of_another(trained: Fit, small: MakeConfig) -> None:
+    fit = Fit(small(init=str(trained.out / "best.pt")))
+    assert_same(dict(fit.network.state_dict()), dict(trained.average.state_dict()))
+    assert fit.validate()[0] == pytest.approx(trained.validate()[0], abs=1e-6)
+    assert fit.began_with["events"] == trained.events
+    assert "best.pt" not in str(fit.began_with)
+    with pytest.raises(ValueError, match="older `fit` or a bundle's"):
+        (fit.out / "last.pt").write_bytes((trained.out / "best.pt").read_bytes())
+        fit.resume()
+
+
+def test_events_of_another_vocabulary_are_the_nearest_in_meaning() -> None:
+    np.testing.assert_array_equal(nearest_events(OORE, OORE), np.arange(413))
+    nearest = nearest_events(MAGENTA, OORE)
+    assert len(nearest) == 388
+    for event, index in zip(MAGENTA.events, nearest, strict=True):
+        other = OORE.event(int(index))
+        assert other.type is event.type
+        if event.type is EventType.TIME_SHIFT:
+            assert abs(other.value / 125 - event.value / 100) <= 0.004
+        else:
+            assert other.value == event.value
+
+
+def test_checkpoints_with_numpy_booleans_are_read(tmp_path: Path, trained: Fit) -> None:
+    checkpoint = checkpoints.read(trained.out / "last.pt")
+    checkpoint["ranks"][0]["lanes"]["lanes"][0]["density_on"] = np.True_
+    checkpoints.write(tmp_path / "last.pt", checkpoint)
+    assert checkpoints.read(tmp_path / "last.pt")["ranks"][0]["lanes"]["lanes"][0]["density_on"]
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
     torch.save({"config": Path("/")}, tmp_path / "last.pt")
-    with pytest.raises(Exception, match="Weights only load failed"):
-        read_checkpoint(tmp_path / "last.pt", torch.device("cpu"))
+    with pytest.raises(ValueError, match="not a checkpoint.*Weights only load failed"):
+        checkpoints.read(tmp_path / "last.pt")
 
 
-@pytest.fixture(scope="module")
-def network() -> PerformanceRNN:
-    torch.manual_seed(0)
-    network = PerformanceRNN(OORE.size, Conditioning().size, layers=2, hidden=16, embedding=8)
-    torch.nn.init.normal_(network.h0)
-    torch.nn.init.normal_(network.c0)
-    return network
-
-
-def test_losses_in_chunks_are_those_of_one_pass(network: PerformanceRNN) -> None:
-    piece = pieces_of(20)[0].astype(np.int64)
-    event = torch.from_numpy(np.concatenate(([start_event(OORE)], piece[:-1])))[None]
-    control = torch.from_numpy(Conditioning().off).expand(1, len(piece), -1)
-    with torch.no_grad():
-        logits, _ = network(event, control, network.start(1))
-    expected = functional.cross_entropy(logits[0], torch.from_numpy(piece), reduction="none")
-    for chunk in (1, 7, len(piece) - 1, len(piece), 512):
-        losses = torch.cat(list(batch_losses(network, [piece], OORE, chunk)))
-        torch.testing.assert_close(losses, expected, atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize("chunk", [1, 8, 512])
-def test_losses_side_by_side_are_those_of_each_alone(network: PerformanceRNN, chunk: int) -> None:
-    pieces = [piece.astype(np.int64) for piece in pieces_of(2, 20, 5, 1)]
-    pieces.append(pieces[1][:16])
-    alone = torch.cat([torch.cat(list(batch_losses(network, [piece], OORE))) for piece in pieces])
-    together = torch.cat(list(batch_losses(network, pieces, OORE, chunk)))
-    torch.testing.assert_close(together.sort().values, alone.sort().values, atol=1e-4, rtol=1e-4)
-
-
-def test_no_pieces_have_no_losses(network: PerformanceRNN) -> None:
-    assert list(batch_losses(network, [], OORE)) == []
-
-
-def test_a_config_file_names_what_differs(tmp_path: Path) -> None:
-    path = tmp_path / "run.yaml"
-    path.write_text("lanes: 4\nmatrix_lr: 5e-4\nhours: 1\n")  # YAML 1.1 takes 5e-4 for text
-    config = FitConfig.load(path)
-    assert config == FitConfig(lanes=4, matrix_lr=5e-4, hours=1.0)
-    assert isinstance(config.hours, float)
-    path.write_text("")
-    assert FitConfig.load(path) == FitConfig()
-
-
-def test_an_unknown_key_of_a_config_file_raises(tmp_path: Path) -> None:
-    (tmp_path / "run.yaml").write_text("lanes: 4\nlane: 3\nspeed: 9\n")
-    with pytest.raises(ValueError, match=r"run.yaml: unknown keys \['lane', 'speed'\]"):
-        FitConfig.load(tmp_path / "run.yaml")
-
-
-def test_published_configs_load() -> None:
-    for path in sorted((Path(__file__).parents[2] / "configs/train").glob("*.yaml")):
-        FitConfig.load(path)
+@pytest.mark.parametrize("content", [b"", b"PK", b"{}", os.urandom(100)])
+def test_what_is_no_checkpoint_is_said(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "last.pt").write_bytes(content)
+    with pytest.raises(ValueError, match="last.pt: not a checkpoint"):
+        checkpoints.read(tmp_path / "last.pt")
