@@ -15,8 +15,7 @@ import click
 import numpy as np
 import yaml
 from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
+from rich.progress import Progress, TaskID
 
 from liveperf import bundle
 from liveperf.events import MAGENTA, OORE, Vocabulary
@@ -108,32 +107,56 @@ def fit_verb(config: Path, resume: bool) -> None:
     "--split", type=click.Choice(SPLITS), default="test", show_default=True, help="The split to predict."
 )
 @click.option("--pieces", type=click.IntRange(1), help="Only the first N pieces of it (from 1; default: all).")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, 10_000),
+    default=100.0,
+    show_default=True,
+    help="Have it play so long, 5 minutes at a time, then to order; 0: score it only.",
+)
+@click.option("--plots", type=click.Path(dir_okay=False, path_type=Path), help="Draw a page (.png or .pdf).")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that play (from 1; default: one a processor).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def evaluate_verb(path: Path, corpus: Path, split: str, pieces: int | None, as_json: bool) -> None:
-    """Score the checkpoint (.pt) or bundle (.onnx) PATH on the prepared CORPUS."""
-    from train.evaluate import evaluate
+def evaluate_verb(
+    path: Path,
+    corpus: Path,
+    split: str,
+    pieces: int | None,
+    minutes: float,
+    plots: Path | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Score the checkpoint (.pt) or bundle (.onnx) PATH on the prepared CORPUS, and listen to what it plays.
 
+    A checkpoint is scored as it is (fp32) and as `export` would write it (int8), which then plays. What is played is
+    compared with the split: distances with real music's own as the ceiling, repetition, drift; and how well the
+    model obeys. A Jensen-Shannon distance of 0 is the same, 1 has nothing in common.
+    """
+    from train import plots as pages
+    from train.report import report
+    from train.tables import table
+
+    if plots and (plots.suffix not in pages.SUFFIXES or not plots.parent.is_dir()):
+        raise click.UsageError(f"{plots}: a page is a {' or '.join(pages.SUFFIXES)} in a folder that is there")
+    if plots and not minutes:
+        raise click.UsageError("--plots draws what was played, and --minutes 0 plays nothing")
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
-        task = progress.add_task("evaluating", total=1.0)
-        result = evaluate(path, corpus, split, pieces, lambda done: progress.update(task, completed=done))
+        tasks: dict[str, TaskID] = {}
+
+        def advance(stage: str, done: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=1.0)
+            progress.update(tasks[stage], completed=done)
+
+        found = report(path, corpus, split, pieces, minutes, jobs, advance)
+    if plots:
+        pages.draw(found, plots)
     if as_json:
-        click.echo(json.dumps(result.as_json(), indent=1))
-        return
-    scores = result.as_json()
-    table = Table(title=f"{result.model}: {result.pieces} pieces of the {split} split, nats")
-    for column in ("", "events", "nats/event", "of all nats"):
-        table.add_column(column, justify="right" if column else "left")
-    for kind, row in scores["by_type"].items():
-        share = row["nats_per_event"] * row["events"] / (scores["nats_per_event"] * scores["events"])
-        table.add_row(kind, f"{row['events']:,}", f"{row['nats_per_event']:.4f}", f"{share:.1%}")
-    table.add_section()
-    table.add_row("all", f"{scores['events']:,}", f"{scores['nats_per_event']:.4f}", "100.0%")
-    Console().print(table)
-    click.echo(
-        f"perplexity {result.perplexity:.2f}; {result.nats_per_note:.3f} nats a note; "
-        f"{result.bits_per_second:.1f} bits a second of music"
-    )
+        click.echo(json.dumps(found.as_json(), indent=1, allow_nan=False))
+    else:
+        Console().print(table(found))
 
 
 @cli.command("export")

@@ -57,7 +57,7 @@ def load_network(path: Path) -> tuple[PerformanceRNN, dict[str, Any]]:
 
 def load_weights(network: PerformanceRNN, parameters: dict[str, Any]) -> None:
     """Take over a network's parameters; older ones that share no features have none."""
-    shared = {"shared": torch.zeros_like(network.shared)}
+    shared = {name: torch.zeros_like(getattr(network, name)) for name in ("shared_in", "shared_out")}
     network.load_state_dict({**shared, **parameters})
 
 

@@ -88,7 +88,7 @@ def build_graph(network: PerformanceRNN) -> onnx.ModelProto:
     weights: dict[str, NDArray[Any]] = {
         "event_weight": _array(network.embedding),
         "control_weight": _array(network.control.weight).T,
-        "output_weight": _array(network.output.weight).T,
+        "output_weight": _array(network.output_weight).T,
         "output_bias": _array(network.output.bias),
         "direction": np.array([1], np.int64),
     }

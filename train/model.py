@@ -35,7 +35,8 @@ class PerformanceRNN(nn.Module):
         self.event = nn.Embedding(vocabulary.size, embedding)
         features = torch.from_numpy(event_features(vocabulary))
         self.register_buffer("features", features, persistent=False)
-        self.shared = nn.Parameter(torch.empty(features.shape[1], embedding))
+        self.shared_in = nn.Parameter(torch.empty(features.shape[1], embedding))
+        self.shared_out = nn.Parameter(torch.empty(features.shape[1], hidden))
         self.control = nn.Linear(control_size, embedding, bias=False)
         sizes = [embedding] + [hidden] * (layers - 1)
         self.layers = nn.ModuleList(nn.LSTM(size, hidden, batch_first=True) for size in sizes)
@@ -44,7 +45,8 @@ class PerformanceRNN(nn.Module):
         self.output = nn.Linear(hidden, vocabulary.size)
         self.dropout = nn.Dropout(dropout)
         nn.init.normal_(self.event.weight, std=0.3)
-        nn.init.normal_(self.shared, std=0.3)
+        nn.init.normal_(self.shared_in, std=0.3)
+        nn.init.normal_(self.shared_out, std=0.02)
         for name, parameter in self.layers.named_parameters():
             if name.endswith("bias_ih_l0"):
                 nn.init.ones_(parameter[hidden : 2 * hidden])  # the forget gate: remember by default
@@ -54,7 +56,12 @@ class PerformanceRNN(nn.Module):
     @property
     def embedding(self) -> Tensor:
         """What each event is to the first layer, [V, embedding]."""
-        return self.event.weight + self.features @ self.shared
+        return self.event.weight + self.features @ self.shared_in
+
+    @property
+    def output_weight(self) -> Tensor:
+        """What scores each event at the top, [V, hidden]."""
+        return self.output.weight + self.features @ self.shared_out
 
     def start(self, batch: int) -> State:
         """The learned state before the first event."""
@@ -73,7 +80,8 @@ class PerformanceRNN(nn.Module):
             x = total = y if total is None else total + y
             h.append(h_i)
             c.append(c_i)
-        return self.output(self.dropout(x)), (torch.cat(h), torch.cat(c))
+        logits = functional.linear(self.dropout(x), self.output_weight, self.output.bias)
+        return logits, (torch.cat(h), torch.cat(c))
 
 
 def event_features(vocabulary: Vocabulary) -> NDArray[np.float32]:

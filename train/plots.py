@@ -59,7 +59,7 @@ def page(report: Report, plays: Plays) -> Figure:
         axis.tick_params(labelsize=9)
     first = report.scores[0]
     figure.suptitle(
-        f"{first.model}: {plays.minutes:g} minutes of it beside the {first.pieces} pieces of the {first.split} split\n",
+        f"{first.model}: {plays.minutes:g} minutes of it, and {first.pieces} pieces of the {first.split} split\n",
         fontsize=15,
     )
     figure.legend(
