@@ -44,16 +44,25 @@ def cli() -> None:
     show_default=True,
     help="The events: oore has 413, steps of 8 ms; magenta 388, steps of 10 ms.",
 )
-def prepare_verb(corpus: Path, out: Path, vocabulary: str) -> None:
-    """Encode the MIDI files of the folder CORPUS into OUT.
+@click.option("--seed", default=0, show_default=True, help="Which pieces fall into which split.")
+def prepare_verb(corpus: Path, out: Path, vocabulary: str, seed: int) -> None:
+    """Encode the MIDI files of the folder CORPUS into OUT, on all cores.
 
-    Splits are those of a MAESTRO-style CSV in CORPUS, or else 80/10/10 by file.
+    Splits are those of a MAESTRO-style CSV in CORPUS, or else 80/10/10 by piece. A run that was interrupted goes on
+    where it was when it is started again. Files that cannot be read are named in OUT/skipped.txt.
     """
     from train.prepare import prepare
 
-    events = prepare(corpus, out, VOCABULARIES[vocabulary])
-    counts = ", ".join(f"{split} {count:,}" for split, count in events.items())
-    click.echo(f"events: {counts}; files skipped: 0")
+    terminal = Console(stderr=True)
+    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+        task = progress.add_task("preparing", total=None)
+        done = prepare(
+            *(corpus, out, VOCABULARIES[vocabulary], seed),
+            advance=lambda files, total: progress.update(task, completed=files, total=total),
+        )
+    for name, counts in (("pieces", done.pieces), ("events", done.events)):
+        click.echo(f"{name}: " + ", ".join(f"{split} {count:,}" for split, count in counts.items()))
+    click.echo(f"files skipped: {done.skipped:,}" + (f" (reasons in {out / 'skipped.txt'})" if done.skipped else ""))
 
 
 @cli.command("fit")
@@ -129,16 +138,15 @@ def evaluate_verb(
 ) -> None:
     """Score the checkpoint (.pt) or bundle (.onnx) PATH on the prepared CORPUS, and listen to what it plays.
 
-    A checkpoint is scored as it is (fp32) and as `export` would write it (int8), which then plays. What is played is
-    compared with the split: distances with real music's own as the ceiling, repetition, drift; and how well the
+    A checkpoint is scored as it is (fp32) and as `export` would write it (int8), which then plays. What is played
+    is compared with the split: distances with real music's own as the ceiling, repetition, drift; and how well the
     model obeys. A Jensen-Shannon distance of 0 is the same, 1 has nothing in common.
     """
-    from train import plots as pages
     from train.report import report
     from train.tables import table
 
-    if plots and (plots.suffix not in pages.SUFFIXES or not plots.parent.is_dir()):
-        raise click.UsageError(f"{plots}: a page is a {' or '.join(pages.SUFFIXES)} in a folder that is there")
+    if plots and (plots.suffix not in (".png", ".pdf") or not plots.parent.is_dir()):
+        raise click.UsageError(f"{plots}: a page is a .png or a .pdf, in a folder that is there")
     if plots and not minutes:
         raise click.UsageError("--plots draws what was played, and --minutes 0 plays nothing")
     terminal = Console(stderr=True)
@@ -152,7 +160,9 @@ def evaluate_verb(
 
         found = report(path, corpus, split, pieces, minutes, jobs, advance)
     if plots:
-        pages.draw(found, plots)
+        from train.plots import draw
+
+        draw(found, plots)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=1, allow_nan=False))
     else:

@@ -67,12 +67,17 @@ def write_index(
     }
     rows = ",\n".join(json.dumps(asdict(piece)) for piece in pieces)
     text = f'{json.dumps(values, indent=1)[:-2]},\n "pieces": [\n{rows}\n ]\n}}\n'
-    part = folder / f"{INDEX}.part"
+    write_atomically(folder / INDEX, text)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file, all of it or none. Raises OSError."""
+    part = path.with_name(f"{path.name}.part")
     with open(part, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, folder / INDEX)
+    os.replace(part, path)
 
 
 class Corpus:

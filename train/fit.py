@@ -173,7 +173,8 @@ class Fit:
             optimiser.zero_grad()
         self.updates += 1
         keep = min(self.config.average, self.updates / (10 + self.updates))  # the first ones soon forgotten
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - keep)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - keep)
         self.state = tuple(s.detach().float() for s in state)
         return loss.detach(), norm.detach(), count
 

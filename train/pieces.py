@@ -39,7 +39,9 @@ def find_pieces(corpus: Path, seed: int = 0) -> list[Listed]:
     problems: list[OSError] = []
     pieces = [Listed(file) for file in sorted(_walk(corpus, problems))]
     random.Random(seed).shuffle(pieces)
-    unread = [Listed(os.path.relpath(one.filename, corpus), problem=one.strerror or "unreadable") for one in problems]
+    unread = [
+        Listed(os.path.relpath(one.filename, corpus), problem=one.strerror or "unreadable") for one in problems
+    ]
     return pieces + unread
 
 

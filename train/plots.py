@@ -18,8 +18,6 @@ from train.compare import Comparison, Likeness, Window
 from train.obedience import Obedience
 from train.report import Plays, Report
 
-SUFFIXES = (".png", ".pdf")
-
 _PLAYED, _REAL, _OTHER = "#d55e00", "#0072b2", "#999999"  # told apart by the colour-blind (Okabe and Ito 2008)
 _TIME_TICKS = {0.0028: "0", 0.01: "10 ms", 0.1: "0.1 s", 1.0: "1 s", 10.0: "10 s"}
 _DRIFT = {

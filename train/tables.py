@@ -14,9 +14,9 @@ _DRIFT = {
     "notes_per_second": ("notes per second", "{:.1f}"),
     "velocity": ("velocity, mean", "{:.0f}"),
     "polyphony": ("polyphony, mean", "{:.1f}"),
-    "repetition": ("notes repeated", "{:.1%}"),
+    "repetition": ("notes repeated", "{:.0%}"),
     "silent": ("performances silent", "{:.0%}"),
-    "looping": ("performances in a loop", "{:.0%}"),
+    "looping": ("over half repeated", "{:.0%}"),
     "distance": ("distance, mean", "{:.2f}"),
 }
 
@@ -25,7 +25,7 @@ def table(report: Report) -> Table:
     """A section for each question, each with a heading of its own over the columns."""
     first = report.scores[0]
     title = f"{first.model}: {first.pieces} pieces of the {first.split} split"
-    drawn = Table(title=title, show_header=False, box=box.SIMPLE)
+    drawn = Table(title=title, show_header=False, box=box.SIMPLE, show_edge=False, pad_edge=False)
     drawn.add_column()
     for _ in range(4):
         drawn.add_column(justify="right")
@@ -65,7 +65,7 @@ def _predicts(drawn: Table, report: Report) -> None:
 
 def _plays(drawn: Table, plays: Plays) -> None:
     comparison = plays.comparison
-    _head(drawn, f"plays {plays.minutes:g} minutes: distance", "played", "ceiling", "its median", "real median")
+    _head(drawn, f"plays {plays.minutes:.3g} min: distance", "played", "ceiling", "its median", "real median")
     for one in comparison.likenesses:
         unit = {"s": ", ms", "": ""}.get(one.measure.unit, f", {one.measure.unit}")
         ceiling = _number(one.mean_ceiling, "{:.3f}")
@@ -92,7 +92,7 @@ def _drifts(drawn: Table, comparison: Comparison) -> None:
 def _obeys(drawn: Table, obedience: Obedience) -> None:
     _head(drawn, "obeys: notes per second", "asked", "played", "ratio", "by seed")
     for density in obedience.densities:
-        seeds = f"{min(density.played):.1f} to {max(density.played):.1f}"
+        seeds = f"{min(density.played):.1f}–{max(density.played):.1f}"
         drawn.add_row("density", f"{density.asked:g}", f"{density.mean:.1f}", f"{density.ratio:.2f}", seeds)
     _head(drawn, "obeys: time in the scale", "asked", "not asked")
     for scale in obedience.scales:

@@ -62,7 +62,7 @@ def test_from_files_to_a_bundle(tmp_path: Path, config: Path, lines: Lines) -> N
     assert main(["fit", str(config), "--resume"]) == 0
     lines()
 
-    assert main(["evaluate", str(checkpoint), str(corpus), "--json"]) == 0
+    assert main(["evaluate", str(checkpoint), str(corpus), "--minutes", "0", "--json"]) == 0
     scores = tmp_path / "scores.json"
     scores.write_text(lines()[0])
     expected = json.loads(scores.read_text())
@@ -77,11 +77,32 @@ def test_from_files_to_a_bundle(tmp_path: Path, config: Path, lines: Lines) -> N
     assert card.training["config"]["corpus"] == "corpus"  # its name, not a path of this machine
     assert str(tmp_path) not in json.dumps(card.training)
     assert card.training["events"] == card.training["last"]["events"] > 0
-    assert main(["evaluate", str(out), str(corpus), "--pieces", "1"]) == 0
+    assert main(["evaluate", str(out), str(corpus), "--pieces", "1", "--minutes", "0"]) == 0
     assert "note on" in lines()[0]
 
     assert main(["export", str(checkpoint), str(out), "--fp32", "--name", "other"]) == 0
     assert bundle.load(str(out)).card.name == "other"
+
+
+def test_int8_that_costs_too_much_is_refused(
+    tmp_path: Path, config: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_midi(tmp_path / "midi")
+    corpus, checkpoint, out = tmp_path / "corpus", tmp_path / "run" / "best.pt", tmp_path / "tiny.onnx"
+    assert main(["prepare", str(tmp_path / "midi"), str(corpus)]) == 0
+    assert main(["fit", str(config)]) == 0
+    monkeypatch.setattr("train.export.int8_cost", lambda *_: 0.011)
+    lines()
+    assert main(["export", str(checkpoint), str(out)]) == 1
+    assert "int8 costs 0.0110 nats/event, over 0.01; keep --fp32" in lines()[1]
+    assert not out.exists()
+    assert main(["export", str(checkpoint), str(out), "--fp32"]) == 0
+    corpus.rename(tmp_path / "elsewhere")
+    assert main(["export", str(checkpoint), str(out)]) == 2
+    assert "--corpus" in lines()[1]
+    monkeypatch.setattr("train.export.int8_cost", lambda *_: 0.009)
+    assert main(["export", str(checkpoint), str(out), "--corpus", str(tmp_path / "elsewhere")]) == 0
+    assert not list(tmp_path.glob("tmp*"))
 
 
 def test_a_piano_roll(tmp_path: Path) -> None:

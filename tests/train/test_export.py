@@ -21,7 +21,7 @@ from liveperf.conditioning import Conditioning
 from liveperf.events import MAGENTA, OORE
 from liveperf.network import Network, NetworkState
 from train.checkpoint import load_network
-from train.export import export
+from train.export import export, int8_cost
 from train.fit import Fit
 from train.lanes import start_event
 from train.model import PerformanceRNN
@@ -142,19 +142,25 @@ def test_a_checkpoint_is_exported_and_int8_costs_a_hundredth_of_a_nat_at_most(
         assert bundle.card.name == "näme"
         scores[int8] = nats(bundle.network, bundle.start_state, trained.validation)
     assert scores[False] == pytest.approx(trained.validate()[0], abs=1e-3)
-    assert abs(scores[True] - scores[False]) <= 0.01
+    cost = scores[True] - scores[False]
+    assert cost <= 0.01
+    pieces = [piece[:1024] for piece in trained.validation]
+    assert int8_cost(network, tmp_path / "True.onnx", pieces, OORE) == pytest.approx(cost, abs=1e-3)
+    assert int8_cost(network, tmp_path / "False.onnx", pieces, OORE) == pytest.approx(0, abs=1e-3)
     operators = {node.op_type for node in onnx.load(tmp_path / "True.onnx").graph.node}
     assert "DynamicQuantizeLSTM" in operators
     assert (tmp_path / "True.onnx").stat().st_size < 0.6 * (tmp_path / "False.onnx").stat().st_size
 
 
-def test_a_checkpoint_that_does_not_name_its_sizes_has_those_of_the_first_runs(tmp_path: Path) -> None:
+def test_a_checkpoint_of_the_first_runs_names_no_sizes_and_shares_nothing(tmp_path: Path) -> None:
     network = PerformanceRNN(OORE, Conditioning().size)
-    checkpoint = {"config": {}, "vocabulary": CARD["vocabulary"], "network": network.state_dict()}
+    parameters = {name: value for name, value in network.state_dict().items() if "shared" not in name}
+    checkpoint = {"config": {}, "vocabulary": CARD["vocabulary"], "network": parameters, "events": 1}
     torch.save(checkpoint, tmp_path / "last.pt")
     loaded, _ = load_network(tmp_path / "last.pt")
     assert torch.equal(loaded.h0, network.h0)
-    assert torch.equal(loaded.output.weight, network.output.weight)
+    assert torch.equal(loaded.output_weight, network.output.weight)
+    assert torch.equal(loaded.embedding, network.event.weight)
 
 
 @pytest.mark.parametrize("int8", [False, True])

@@ -256,7 +256,7 @@ def test_events_of_another_vocabulary_are_the_nearest_in_meaning() -> None:
         other = OORE.event(int(index))
         assert other.type is event.type
         if event.type is EventType.TIME_SHIFT:
-            assert abs(other.value / 125 - event.value / 100) <= 0.004
+            assert abs(other.value / 125 - event.value / 100) <= 0.0041
         else:
             assert other.value == event.value
 
