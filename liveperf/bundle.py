@@ -96,7 +96,10 @@ def _parse(path: Path, network: Network, metadata: dict[str, Any]) -> Bundle:
     vocabulary = Vocabulary(**metadata["vocabulary"])
     control = metadata["control"]
     conditioning = Conditioning(
-        tuple(control["density_knots"]), control["density_window_s"], control["histogram_window_s"]
+        tuple(control["density_knots"]),
+        control["density_window_s"],
+        control["histogram_window_s"],
+        bool(control.get("told", True)),
     )
     if (vocabulary.size, conditioning.size) != (network.vocabulary_size, network.control_size):
         raise ValueError("the graph's sizes are not those of its vocabulary and conditioning")

@@ -220,7 +220,7 @@ def generate(
         task = progress.add_task("performing", total=seconds)
         notes = offline.perform(performer, seconds, lambda done: progress.update(task, completed=done))
     try:
-        offline.write(out, notes, performer.generator.vocabulary.steps_per_second, setup.channel)
+        offline.write(out, notes, performer.rate, setup.channel)
     except OSError as error:
         _end(f"cannot write {out}: {error.strerror or error}", FAILED)
     click.echo(f"{out}: {seconds:g} s, {sum(note.velocity > 0 for note in notes)} notes")

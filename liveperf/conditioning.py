@@ -28,6 +28,7 @@ class Conditioning:
     density_knots: tuple[float, ...] = (0.5, 1, 2, 4, 8, 16, 32, 64)  # notes/s, rising; beyond the ends: the ends
     density_window_s: float = 3.0
     histogram_window_s: float = 5.0
+    told: bool = True  # whether the network was told anything in training; else only the off vector is known to it
 
     def __post_init__(self) -> None:
         knots = self.density_knots
@@ -101,6 +102,7 @@ class Conditioning:
         return {
             "size": self.size,
             "off": [float(x) for x in self.off],
+            "told": self.told,
             "density_knots": list(self.density_knots),
             "density_window_s": self.density_window_s,
             "histogram_window_s": self.histogram_window_s,

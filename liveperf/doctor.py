@@ -14,6 +14,7 @@ from liveperf.clock import SystemClock, prefer_this_thread, sleep
 from liveperf.generator import Generator
 from liveperf.output import PRIORITY, Output, Play
 from liveperf.params import Params
+from liveperf.wish import wish
 
 STEP_MS, LATENESS_MS, LOOPBACK_MS = 1.0, 2.0, 10.0  # beyond these, playing suffers
 
@@ -79,10 +80,10 @@ def _step_time(model: str) -> Finding:
     except bundle.BundleError as error:
         return Finding(what, False, "no model", str(error))
     clock, times = SystemClock(), []
-    state, params = generator.start(0), Params()
+    state, asked = generator.start(0), wish(Params(), generator.vocabulary.steps_per_second)
     for _ in range(500):
         start = clock.now()
-        planned = generator.generate(state, params, state.step, 1 << 60)
+        planned = generator.generate(state, asked, state.step, 1 << 60)
         assert planned is not None
         state = planned[1]
         times.append((clock.now() - start) * 1e3)

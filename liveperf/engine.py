@@ -144,7 +144,7 @@ class Engine:
         if number == PEDAL:
             performer.pedal(value)
         elif number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
-            performer.keyboard.release()
+            performer.lift()
             performer.release()
         elif number in self._knobs:
             name = self._knobs[number]

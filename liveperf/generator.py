@@ -6,73 +6,21 @@ kept is a state one can go back to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from liveperf.bias import RECENT, Bias
 from liveperf.bundle import Bundle
 from liveperf.conditioning import PITCH_CLASSES
-from liveperf.events import EventType
-from liveperf.network import NetworkState
-from liveperf.params import Params
+from liveperf.events import PITCHES, EventType
 from liveperf.sampling import Limits, Sampler
-from liveperf.scales import pitch_classes
+from liveperf.state import FAR, GeneratorState
+from liveperf.wish import Wish
 
-FAR = 1 << 60  # a step that never comes
 SILENCE_S = 4.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GeneratorState:
-    """Everything that the next event depends on, besides the parameters.
-
-    step: where the performance is. logits [V]: of the next event. own: the machine's sounding pitches and the step
-    of their onset; others: those that the human holds. seed: of the random choice to come.
-    """
-
-    network: NetworkState
-    logits: NDArray[np.float32]
-    step: int
-    seed: int
-    own: tuple[tuple[int, int], ...] = ()
-    others: frozenset[int] = frozenset()
-    struck: bool = False  # a NOTE_ON at this step
-    armed: bool = False  # a VELOCITY waits for its NOTE_ON
-    eager: bool = False  # a turn has begun: no TIME_SHIFT before the machine's first NOTE_ON
-    velocity_bin: int = 0  # in force; 0 = none yet
-    last_onset: int = -FAR  # the machine's
-    last_note: int = 0  # the step of the last note event, whosever
-
-    @property
-    def sounding(self) -> frozenset[int]:
-        """Pitches that sound, whoever holds them."""
-        return self.others | {pitch for pitch, _ in self.own}
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, GeneratorState):
-            return NotImplemented
-        return (
-            self._plain() == other._plain()
-            and np.array_equal(self.logits, other.logits)
-            and np.array_equal(self.network.h, other.network.h)
-            and np.array_equal(self.network.c, other.network.c)
-        )
-
-    def _plain(self) -> tuple[object, ...]:
-        return (
-            self.step,
-            self.seed,
-            self.own,
-            self.others,
-            self.struck,
-            self.armed,
-            self.eager,
-            self.velocity_bin,
-            self.last_onset,
-            self.last_note,
-        )
 
 
 class Generator:
@@ -83,30 +31,37 @@ class Generator:
         self.vocabulary = bundle.card.vocabulary
         self._first = self.vocabulary.first
         self._sampler = Sampler(self.vocabulary)
-        self._control: tuple[Params | None, NDArray[np.float32]] = (None, bundle.card.conditioning.off)
+        self._control: tuple[Wish | None, NDArray[np.float32]] = (None, bundle.card.conditioning.off)
+        self._bias = Bias(self.vocabulary, steers=not bundle.card.conditioning.told)
 
     def start(self, seed: int) -> GeneratorState:
         """The state before the first event. seed: any integer."""
-        logits, network = self.bundle.network.step(
-            self.bundle.start_event, self.bundle.card.conditioning.off, self.bundle.start_state
-        )
-        return GeneratorState(network, logits, 0, seed & _MASK)
+        event, before = self.bundle.start_event, self.bundle.start_state
+        logits, network = self.bundle.network.step(event, self.bundle.card.conditioning.off, before)
+        return GeneratorState(network, logits, 0, seed & _MASK, event, before)
 
-    def control(self, params: Params) -> NDArray[np.float32]:
-        """The control vector [C] that the parameters ask for."""
+    def control(self, wish: Wish) -> NDArray[np.float32]:
+        """The control vector [C] that a wish asks for; of a model that was never told anything: off."""
         known, vector = self._control  # read and replaced whole
-        if known is not params:
-            classes = pitch_classes(params.scale, params.root)
-            weights = tuple(float(pitch_class in classes) for pitch_class in range(PITCH_CLASSES))
-            vector = self.bundle.card.conditioning.vector(params.density, weights)
-            self._control = (params, vector)
+        if known is not wish:
+            conditioning = self.bundle.card.conditioning
+            vector = conditioning.off
+            if conditioning.told:
+                weights = tuple(float(pitch_class in wish.classes) for pitch_class in range(PITCH_CLASSES))
+                vector = conditioning.vector(wish.density, weights)
+            self._control = (wish, vector)
         return vector
 
+    def retold(self, state: GeneratorState, wish: Wish) -> GeneratorState:
+        """The state had the last event been fed under this wish: what comes next obeys it."""
+        logits, network = self.bundle.network.step(state.event, self.control(wish), state.before)
+        return replace(state, network=network, logits=logits)
+
     def feed(
-        self, state: GeneratorState, event: int, params: Params, own: bool, seed: int | None = None
+        self, state: GeneratorState, event: int, wish: Wish, own: bool, seed: int | None = None
     ) -> GeneratorState:
         """The state after an event (index) of the machine's own, or of the human's. seed: the next one, if any."""
-        logits, network = self.bundle.network.step(event, self.control(params), state.network)
+        logits, network = self.bundle.network.step(event, self.control(wish), state.network)
         kind, value = self.vocabulary.events[event].type, self.vocabulary.events[event].value
         changes: dict[str, Any]
         if kind is EventType.TIME_SHIFT:
@@ -118,15 +73,18 @@ class Generator:
             changes = {"own": notes, "others": state.others - {value}, "last_note": state.step}
         elif own:
             notes = (*state.own, (value, state.step))
-            changes = {"own": notes, "eager": False, "last_onset": state.step}
+            recent = (*state.recent[1 - RECENT :], (state.step, value))
+            changes = {"own": notes, "eager": False, "last_onset": state.step, "recent": recent}
         else:
             changes = {"others": state.others | {value}}
         if kind is EventType.NOTE_ON:
             changes |= {"struck": True, "armed": False, "last_note": state.step}
         seed = state.seed if seed is None else seed
-        return replace(state, network=network, logits=logits, seed=seed, **changes)
+        return replace(
+            state, network=network, logits=logits, seed=seed, event=event, before=state.network, **changes
+        )
 
-    def pass_time(self, state: GeneratorState, step: int, params: Params) -> GeneratorState:
+    def pass_time(self, state: GeneratorState, step: int, wish: Wish) -> GeneratorState:
         """The state when the time has come to `step` and nothing happened.
 
         A silence of over SILENCE_S is heard as that long: an hour of rest is not music to go on from.
@@ -136,7 +94,7 @@ class Generator:
             if self.deaf(state):
                 return replace(state, step=step, struck=False)
             shift = min(longest, step - state.step)
-            state = self.feed(state, self._first[EventType.TIME_SHIFT] + shift - 1, params, own=False)
+            state = self.feed(state, self._first[EventType.TIME_SHIFT] + shift - 1, wish, own=False)
         return state
 
     def deaf(self, state: GeneratorState) -> bool:
@@ -144,21 +102,23 @@ class Generator:
         silent = not state.own and not state.others
         return silent and state.step - state.last_note >= SILENCE_S * self.vocabulary.steps_per_second
 
-    def prime(self, state: GeneratorState, events: NDArray[np.int64], params: Params) -> GeneratorState:
+    def prime(self, state: GeneratorState, events: NDArray[np.int64], wish: Wish) -> GeneratorState:
         """The state after a whole performance [n] was heard, its sounding notes ended, at step 0 again."""
         if not len(events):
             return state
-        network, control = state.network, self.control(params)
-        for chunk in np.split(events, range(_CHUNK, len(events), _CHUNK)):  # all at once would take 20 KB an event
-            logits, network = self.bundle.network.run(chunk, np.tile(control, (len(chunk), 1)), network)
+        network, control = state.network, self.control(wish)
+        most = events[:-1]
+        for chunk in np.split(most, range(_CHUNK, len(most), _CHUNK)):  # all at once would take 20 KB an event
+            if len(chunk):
+                _, network = self.bundle.network.run(chunk, np.tile(control, (len(chunk), 1)), network)
+        event, before = int(events[-1]), network
+        logits, network = self.bundle.network.step(event, control, before)
         first = self._first[EventType.VELOCITY]
         bins = events[events >= first] - first + 1
         velocity_bin = int(bins[-1]) if len(bins) else state.velocity_bin
-        return replace(state, network=network, logits=logits[-1], velocity_bin=velocity_bin)
-
-    def note_limit(self, params: Params) -> int:
-        """The longest note of the machine, steps."""
-        return max(1, self.vocabulary.steps(params.note_limit_s))
+        return replace(
+            state, network=network, logits=logits, event=event, before=before, velocity_bin=velocity_bin
+        )
 
     def expired(self, state: GeneratorState, limit: int, ring_end: int) -> tuple[int, ...]:
         """The machine's pitches that have reached their latest end. limit: the longest note, steps."""
@@ -167,27 +127,28 @@ class Generator:
         return tuple(sorted(pitch for pitch, onset in state.own if state.step - onset >= limit))
 
     def generate(
-        self, state: GeneratorState, params: Params, floor: int, close: int
+        self, state: GeneratorState, wish: Wish, floor: int, close: int
     ) -> tuple[int, GeneratorState] | None:
         """The next event (index) and the state after it; None when the turn is over.
 
         floor: the earliest step for something to happen (time has passed since the last event).
         close: the step from which the turn is to end at the next rest.
         """
-        limits = self._limits(state, params, floor, close)
+        limits = self._limits(state, wish, floor, close)
         if limits is None:
             return None
         if limits.forced >= 0:
             event, seed = limits.forced, state.seed
         else:
             seed, chance = _uniform(state.seed)
-            event = self._sampler.sample(state.logits, params.temperature, params.top_p, chance, limits)
-        return event, self.feed(state, event, params, own=True, seed=seed)
+            bias = self._bias.of(state, wish)
+            event = self._sampler.sample(state.logits, wish.temperature, wish.top_p, chance, limits, bias)
+        return event, self.feed(state, event, wish, own=True, seed=seed)
 
-    def _limits(self, state: GeneratorState, params: Params, floor: int, close: int) -> Limits | None:
+    def _limits(self, state: GeneratorState, wish: Wish, floor: int, close: int) -> Limits | None:
         vocabulary = self.vocabulary
         longest = vocabulary.max_shift
-        note_limit = self.note_limit(params)
+        note_limit = wish.note_limit
         may_play, ring_end = self._ending(state, close)
         off = self._first[EventType.NOTE_OFF]
         shift = self._first[EventType.TIME_SHIFT]
@@ -207,11 +168,12 @@ class Generator:
         if behind > 0:  # nothing may land in the past: move on first
             return Limits(shifts=(shortest_shift, longest_shift))
         notes_on = None
-        if may_play and len(state.own) < params.polyphony:
-            notes_on = (params.lowest_pitch, params.highest_pitch)
+        if may_play and len(state.own) < wish.polyphony and wish.lowest <= wish.highest:
+            notes_on = (wish.lowest, wish.highest)
         return Limits(
             notes_on=notes_on,
-            taken=tuple(state.sounding),
+            taken=_taken(state, wish.transpose),
+            classes=wish.classes if wish.locked and wish.classes else None,
             notes_off=() if state.struck else tuple(pitch for pitch, _ in state.own),
             velocity=state.velocity_bin if notes_on and not state.armed else None,
             only_notes_on=state.armed,
@@ -239,6 +201,15 @@ class Generator:
         if since <= max(1, round(rest * rate)):
             return True, FAR
         return False, max(close, state.last_onset) + round(_RING_S * rate)
+
+
+def _taken(state: GeneratorState, transpose: int) -> tuple[int, ...]:
+    """Pitches that sound already, as the model means them or, transposed, as they would be heard."""
+    sounding = state.sounding
+    if not transpose or not state.others:
+        return tuple(sounding)
+    heard = {pitch - transpose for pitch in state.others}
+    return tuple(sounding | {pitch for pitch in heard if 0 <= pitch < PITCHES})
 
 
 _REST_S, _CHORD_S, _GRACE_S, _RING_S = 0.15, 0.03, 2.0, 1.5

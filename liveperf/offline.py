@@ -13,12 +13,12 @@ CLOSING_S = 2.0  # it is asked to come to rest this long before the end
 
 def perform(performer: Performer, seconds: float, progress: Callable[[float], None]) -> list[MachineNote]:
     """What it plays by itself in that time, the last note ended. progress: told the seconds done so far."""
-    rate = performer.generator.vocabulary.steps_per_second
+    rate = performer.rate
     end = round(seconds * rate)
     closing = max(end - round(CLOSING_S * rate), 1)
     notes: list[MachineNote] = []
     while performer.now < closing:
-        notes += performer.run_until(min(performer.now + rate, closing))
+        notes += performer.run_until(min(performer.now + max(round(rate), 1), closing))
         progress(performer.now / rate)
     performer.end()
     notes += performer.run_until(end - 1)
@@ -28,7 +28,7 @@ def perform(performer: Performer, seconds: float, progress: Callable[[float], No
     return notes
 
 
-def write(path: Path, notes: list[MachineNote], steps_per_second: int, channel: int = 1) -> None:
+def write(path: Path, notes: list[MachineNote], steps_per_second: float, channel: int = 1) -> None:
     """Write notes to a MIDI file. channel: 1 to 16. Raises OSError."""
     messages = [(note.step / steps_per_second, note.message(channel)) for note in notes]
     write_messages(path, {"machine": messages})

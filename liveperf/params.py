@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from liveperf.scales import ROOTS, SCALES
 
 MODES = ("answer", "solo", "duet")
+_FIRST = 1 / 127  # a knob's first step, where one that begins with "off" leaves it
 
 
 class ParamError(ValueError):
@@ -62,16 +64,42 @@ class Row:
 
     def from_knob(self, position: int) -> Any:
         """The value at a knob's position (0 to 127)."""
+        return self.at(position / 127)
+
+    def at(self, part: float) -> Any:
+        """The value at a part (0 to 1) of a knob's travel; choices have equal parts."""
         if self.choices:
-            return self.choices[position * len(self.choices) // 128]
-        part = position / 127
-        if self.curve == "exponential" and self.low > 0:
+            return self.choices[min(int(part * len(self.choices)), len(self.choices) - 1)]
+        if part >= 1:
+            value = self.high  # exactly, whatever a power comes to
+        elif self.curve == "exponential" and self.low > 0:
             value = self.low * (self.high / self.low) ** part
         elif self.curve == "exponential":  # from zero, which is "off" or "none"
-            value = 0.0 if position == 0 else self.high ** ((part - 1 / 127) / (126 / 127))
+            rest = (part - _FIRST) / (1 - _FIRST)
+            value = self._least * (self.high / self._least) ** rest if part > 0 else 0.0
         else:
             value = self.low + part * (self.high - self.low)
-        return self.kind(round(value)) if self.kind is int else float(min(max(value, self.low), self.high))
+        value = min(max(value, self.low), self.high)
+        return self.kind(round(value)) if self.kind is int else float(value)
+
+    def part(self, value: Any) -> float:
+        """Where on a knob's travel (0 to 1) a value lies, the inverse of `at`; what is outside lies at an end."""
+        if self.choices:
+            known = value in self.choices
+            return (self.choices.index(value) + 0.5) / len(self.choices) if known else 0.0
+        if not self.low < value < self.high:
+            return float(value >= self.high)
+        if self.curve == "exponential" and self.low > 0:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        if self.curve == "exponential":
+            part = math.log(value / self._least) / math.log(self.high / self._least)
+            return max(_FIRST + part * (1 - _FIRST), _FIRST)
+        return float((value - self.low) / (self.high - self.low))
+
+    @property
+    def _least(self) -> float:
+        """The least value above zero that an exponential knob gives: what its first step out of 127 does."""
+        return 1.0 if self.high > 1 else self.high / 100
 
 
 def _row(
@@ -103,26 +131,45 @@ class Params:
         "off", choices=("off", *SCALES), help="The scale or chord it leans to; off: the model decides."
     )
     root: str = _row("C", choices=ROOTS, help="The root of that scale or chord.")
+    key_lock: str = _row("off", choices=("off", "on"), help="on: it plays no pitch outside the scale or chord.")
+    split: int = _row(
+        0,
+        0,
+        127,
+        "",
+        "Keys below this one steer its harmony: it leans to the chord held there; 0 = none do.",
+    )
     temperature: float = _row(
         1.0, 0.1, 2, "", "How adventurous it is: below 1 safer, above 1 wilder.", "exponential"
     )
     top_p: float = _row(0.98, 0.1, 1, "", "Choose among the likeliest events that make up this probability.")
+    repeat_guard: float = _row(0.0, 0, 1, "", "How much it avoids what it has just played; 0 = not at all.")
     lowest_pitch: int = _row(21, 0, 127, "", "The lowest key it plays (MIDI note number).")
     highest_pitch: int = _row(108, 0, 127, "", "The highest key it plays (MIDI note number).")
     polyphony: int = _row(40, 1, 128, "notes", "How many notes it holds at once, at most.")
     note_limit_s: float = _row(
         5.0, 0.1, 20, "s", "It ends its notes after this long at the latest.", "exponential"
     )
+    transpose: int = _row(0, -48, 48, "semitones", "How much higher it sounds than it means to.")
+    loudness: float = _row(1.0, 0, 2, "", "How loud it plays; 1 is as the model means it.")
+    loudness_spread: float = _row(1.0, 0, 2, "", "How far loud and soft differ; 1 as the model means it.")
+    speed: float = _row(1.0, 0.25, 4, "", "How fast its time runs.", "exponential")
     turn_gap_s: float = _row(
         0.7, 0.1, 5, "s", "answer: your phrase is over when no key was down this long.", "exponential"
     )
     answer_length: float = _row(1.0, 0.25, 4, "", "answer: its length relative to your phrase.", "exponential")
     answer_shortest_s: float = _row(2.0, 0.5, 60, "s", "answer: the shortest answer.", "exponential")
     answer_longest_s: float = _row(30.0, 0.5, 300, "s", "answer: the longest answer.", "exponential")
+    turn_bars: int = _row(
+        0, 0, 64, "bars", "answer: it answers for so many bars of 4/4, and begins on the beat; 0 = by your phrase."
+    )
     idle_start_s: float = _row(
         8.0, 0, 600, "s", "answer: it starts by itself when nobody played this long; 0 = never.", "exponential"
     )
     duet_rest_s: float = _row(2.0, 0.1, 60, "s", "duet: it rests this long after you do.", "exponential")
+    reference_bpm: float = _row(
+        120.0, 20, 300, "bpm", "The tempo of a MIDI clock at which its time runs as the model means it."
+    )
     plan_s: float = _row(0.15, 0.0, 1, "s", "How far it plans ahead of what is heard.")
 
     def __post_init__(self) -> None:

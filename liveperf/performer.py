@@ -6,30 +6,22 @@ notes of it are committed, in this order: note-offs, the human's note-ons, the m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import mido
-
+from liveperf.beats import Beats
 from liveperf.codec import Events, LiveEncoder
 from liveperf.events import EventType
-from liveperf.generator import FAR, Generator, GeneratorState
+from liveperf.generator import Generator
 from liveperf.params import Params
 from liveperf.plan import Plan
 from liveperf.session import Action, Session, State, Trigger
+from liveperf.state import FAR, GeneratorState
+from liveperf.touch import MachineNote, Touch
+from liveperf.wish import wish
 
+__all__ = ["MachineNote", "Performer"]
 
-@dataclass(frozen=True, slots=True)
-class MachineNote:
-    """The machine's note begins (velocity 1 to 127) or ends (velocity 0) at a step."""
-
-    step: int
-    pitch: int
-    velocity: int
-
-    def message(self, channel: int) -> mido.Message:
-        """The note-on or note-off. channel: 1 to 16."""
-        kind = "note_on" if self.velocity else "note_off"
-        return mido.Message(kind, channel=channel - 1, note=self.pitch, velocity=self.velocity)
+BEATS_IN_BAR = 4
 
 
 class Performer:
@@ -46,35 +38,82 @@ class Performer:
         self.keyboard = LiveEncoder()
         self.session = Session(params.mode)
         self.now = 0  # the last closed step
-        self._rate = generator.vocabulary.steps_per_second
+        self.beats = Beats()
+        self._tempo = 1.0  # of a MIDI clock, in units of the reference
+        self._chord: dict[int, None] = {}  # keys held below the split, in order
+        self.wish = wish(params, generator.vocabulary.steps_per_second, params.speed)
+        self._stale = False  # the committed state was told of another wish
+        self._touch = Touch()
         self._close = FAR
-        self._releasing = False
+        self._releasing = self._turning = False
         self._sent: list[MachineNote] = []
 
     # What comes in; it counts from the next step on.
 
     def note_on(self, pitch: int, velocity: int) -> None:
         """The human strikes a key (velocity 1 to 127)."""
-        self.keyboard.note_on(pitch, velocity)
+        if pitch < self.params.split:
+            self._chord[pitch] = None
+            self._steer()
+        else:
+            self.keyboard.note_on(pitch, velocity)
 
     def note_off(self, pitch: int) -> None:
         """The human lets a key go."""
-        self.keyboard.note_off(pitch)
+        if pitch in self._chord:
+            del self._chord[pitch]
+            self._steer()
+        else:
+            self.keyboard.note_off(pitch)
 
     def pedal(self, value: int) -> None:
         """The human's sustain pedal (0 to 127)."""
         self.keyboard.control_pedal(value)
 
+    def lift(self) -> None:
+        """The human's hands and feet are off (all notes off, a lost port)."""
+        self.keyboard.release()
+        if self._chord:
+            self._chord.clear()
+            self._steer()
+
+    def turn(self) -> None:
+        """The turn is handed over (a footswitch)."""
+        self._turning = True
+
     def set_params(self, params: Params) -> None:
         """From the next step on, play like this. What was planned otherwise is forgotten."""
+        if params == self.params:
+            return
         if params.mode != self.params.mode:
             self._releasing = True
         self.params = params
+        self._steer()
+
+    def set_tempo(self, ratio: float) -> None:
+        """The tempo of a MIDI clock, in units of the reference."""
+        self._tempo = ratio
+
+    @property
+    def pace(self) -> float:
+        """How much faster the music runs than the model means it."""
+        return self.params.speed * self._tempo
+
+    def _steer(self) -> None:
+        chord = frozenset(pitch % 12 for pitch in self._chord)
+        self.wish = wish(self.params, self.generator.vocabulary.steps_per_second, self.params.speed, chord)
+        self._stale = True
         self.plan.rewind()
+
+    def _refresh(self) -> None:
+        """Let the committed state obey the wish; however often that has changed, once."""
+        if self._stale:
+            self._stale = False
+            self.plan.rewind(self.generator.retold(self.plan.committed, self.wish))
 
     def prime(self, events: Events) -> None:
         """Have heard a performance before the first step."""
-        self.plan.rewind(self.generator.prime(self.plan.committed, events, self.params))
+        self.plan.rewind(self.generator.prime(self.plan.committed, events, self.wish))
 
     def release(self) -> None:
         """End every note of the machine at the next step and begin the mode anew (panic)."""
@@ -97,9 +136,9 @@ class Performer:
     def next_due(self) -> int:
         """The next step at which there is something to do; FAR for never."""
         due = FAR
-        if self.keyboard.pending or self._releasing:
+        if self.keyboard.pending or self._releasing or self._turning:
             return self.now + 1
-        timer = self.session.timer(self.params, self._rate)
+        timer = self._timer()
         if timer is not None:
             due = timer[0]
         committed = self.plan.committed
@@ -119,24 +158,40 @@ class Performer:
 
     def plan_ahead(self) -> bool:
         """Plan one event more, if the plan is shorter than asked for; whether it did."""
-        horizon = self.now + self.generator.vocabulary.steps(self.params.plan_s)
-        if not self.plays or self.plan.complete or self._releasing or self.keyboard.pending:
+        horizon = self.now + round(self.params.plan_s * self.rate)
+        if not self.plays or self.plan.complete or self._releasing or self._turning or self.keyboard.pending:
             return False
+        self._refresh()
         if self.plan.head.step > max(horizon, self.now):
             return False
         self._plan_event(self.now + 1)
         return True
 
+    @property
+    def rate(self) -> float:
+        """Steps in a second, as the clock on the wall counts it."""
+        return self.generator.vocabulary.steps_per_second * self.pace
+
+    def _timer(self) -> tuple[int, Trigger] | None:
+        timer = self.session.timer(self.params, self.rate)
+        if timer is not None and timer[1] is Trigger.GAP:
+            return self.beats.next(timer[0]), Trigger.GAP
+        return timer
+
     # One step.
 
     def _run(self, step: int) -> None:
+        self._refresh()
         if self._releasing:
             self._releasing = False
             self._release(step)
             self.session = replace(Session(self.params.mode), changed=step, quiet=self.session.quiet)
         if self.keyboard.pending:
             self._listen(step)
-        timer = self.session.timer(self.params, self._rate)
+        if self._turning:
+            self._turning = False
+            self._trigger(Trigger.TURN, step)
+        timer = self._timer()
         if timer is not None and timer[0] <= step:
             self._trigger(timer[1], step)
         if self.plays:
@@ -149,10 +204,9 @@ class Performer:
         """Take in what the human did."""
         if self.keyboard.struck:
             self._trigger(Trigger.KEY, step)
-        state = self.generator.pass_time(self.plan.committed, step, self.params)
+        state = self.generator.pass_time(self.plan.committed, step, self.wish)
         ended, started = self.keyboard.close(state.sounding)
-        limit = self.generator.note_limit(self.params)
-        ended = sorted({*ended, *self.generator.expired(state, limit, FAR)})
+        ended = sorted({*ended, *self.generator.expired(state, self.wish.note_limit, FAR)})
         vocabulary = self.generator.vocabulary
         first = vocabulary.first
         state = self._end_notes(state, ended)
@@ -160,8 +214,8 @@ class Performer:
             velocity_bin = vocabulary.bin_of(velocity)
             if velocity_bin != state.velocity_bin:
                 event = first[EventType.VELOCITY] + velocity_bin - 1
-                state = self.generator.feed(state, event, self.params, own=False)
-            state = self.generator.feed(state, first[EventType.NOTE_ON] + pitch, self.params, own=False)
+                state = self.generator.feed(state, event, self.wish, own=False)
+            state = self.generator.feed(state, first[EventType.NOTE_ON] + pitch, self.wish, own=False)
         self.plan.rewind(state)
         self.session = self.session.heard(self.keyboard.silent, step)
 
@@ -169,13 +223,13 @@ class Performer:
         own = {pitch for pitch, _ in state.own}
         for pitch in pitches:
             if pitch in own:
-                self._sent.append(MachineNote(state.step, pitch, 0))
+                self._sent += self._touch.end(state.step, pitch)
             event = self.generator.vocabulary.first[EventType.NOTE_OFF] + pitch
-            state = self.generator.feed(state, event, self.params, own=False)
+            state = self.generator.feed(state, event, self.wish, own=False)
         return state
 
     def _release(self, step: int) -> None:
-        state = self.generator.pass_time(self.plan.committed, step, self.params)
+        state = self.generator.pass_time(self.plan.committed, step, self.wish)
         state = self._end_notes(state, sorted(pitch for pitch, _ in state.own))
         self.plan.rewind(replace(state, eager=False))
         self._close = FAR
@@ -190,11 +244,13 @@ class Performer:
         self._close = FAR
         state = self.plan.committed
         if action is Action.ANSWER:
-            self._close = step + self.session.answer_steps(self.params, self._rate)
+            self._close = step + self._answer_steps()
         elif action is Action.END:
             self._close = step
         if action in (Action.ANSWER, Action.START):
-            state = replace(self.generator.pass_time(state, step, self.params), eager=True)
+            state = replace(self.generator.pass_time(state, step, self.wish), eager=True, turn=step)
+        elif action is Action.JOIN:
+            state = replace(state, turn=step)
         self.plan.rewind(state)
 
     def _play(self, step: int) -> None:
@@ -206,15 +262,22 @@ class Performer:
             if event.type is EventType.NOTE_ON:
                 middle = (vocabulary.velocity_bins + 1) // 2  # as `decode` reads a note before any VELOCITY
                 velocity = vocabulary.velocity_of(state.velocity_bin or middle)
-                self._sent.append(MachineNote(state.step, event.value, velocity))
+                self._sent += self._touch.begin(state.step, event.value, velocity, self.params)
             elif event.type is EventType.NOTE_OFF:
-                self._sent.append(MachineNote(state.step, event.value, 0))
+                self._sent += self._touch.end(state.step, event.value)
         if self.plan.complete and not len(self.plan):
             self.plan.rewind()
             self._trigger(Trigger.DONE, step)
 
+    def _answer_steps(self) -> int:
+        if not self.params.turn_bars:
+            return self.session.answer_steps(self.params, self.rate)
+        beat_s = 60 / self.params.reference_bpm  # as the model's time counts, whatever the clock's tempo
+        steps = self.params.turn_bars * BEATS_IN_BAR * beat_s * self.generator.vocabulary.steps_per_second
+        return round(steps * self.params.speed)
+
     def _plan_event(self, floor: int) -> None:
-        planned = self.generator.generate(self.plan.head, self.params, floor, self._close)
+        planned = self.generator.generate(self.plan.head, self.wish, floor, self._close)
         if planned is None:
             self.plan.complete = True
         else:
@@ -224,4 +287,4 @@ class Performer:
         committed = self.plan.committed
         if step - committed.step >= self.generator.vocabulary.max_shift and not self.generator.deaf(committed):
             longest = committed.step + self.generator.vocabulary.max_shift
-            self.plan.rewind(self.generator.pass_time(committed, longest, self.params))
+            self.plan.rewind(self.generator.pass_time(committed, longest, self.wish))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from liveperf.generator import GeneratorState
+from liveperf.state import GeneratorState
 
 
 class Plan:

@@ -30,6 +30,7 @@ class Trigger(Enum):
     IDLE = "nobody has played for long"
     REST = "the human has stopped playing along"
     DONE = "the machine has come to rest"
+    TURN = "the turn is handed over"
 
 
 class Action(Enum):
@@ -52,16 +53,24 @@ TABLES: dict[str, dict[tuple[State, Trigger], tuple[State, Action]]] = {
         (S.LISTENING, T.GAP): (S.PLAYING, A.ANSWER),
         (S.PLAYING, T.KEY): (S.LISTENING, A.RELEASE),
         (S.PLAYING, T.DONE): (S.WAITING, A.NONE),
+        (S.WAITING, T.TURN): (S.PLAYING, A.START),
+        (S.LISTENING, T.TURN): (S.PLAYING, A.ANSWER),
+        (S.PLAYING, T.TURN): (S.WAITING, A.RELEASE),
     },
     "solo": {
         (S.WAITING, T.BEGIN): (S.PLAYING, A.START),
+        (S.PLAYING, T.TURN): (S.ENDING, A.END),
         (S.ENDING, T.DONE): (S.FINISHED, A.NONE),
+        (S.FINISHED, T.TURN): (S.PLAYING, A.START),
     },
     "duet": {
         (S.WAITING, T.KEY): (S.PLAYING, A.JOIN),
         (S.PLAYING, T.REST): (S.ENDING, A.END),
         (S.ENDING, T.KEY): (S.PLAYING, A.JOIN),
         (S.ENDING, T.DONE): (S.WAITING, A.NONE),
+        (S.WAITING, T.TURN): (S.PLAYING, A.START),
+        (S.PLAYING, T.TURN): (S.ENDING, A.END),
+        (S.ENDING, T.TURN): (S.PLAYING, A.JOIN),
     },
 }
 
@@ -100,7 +109,7 @@ class Session:
             return self
         return replace(self, quiet=step if silent else None)
 
-    def timer(self, params: Params, rate: int) -> tuple[int, Trigger] | None:
+    def timer(self, params: Params, rate: float) -> tuple[int, Trigger] | None:
         """The (step, trigger) that comes if nothing else happens. rate: steps per second."""
         if self.mode == "solo" and self.state is State.WAITING:
             return self.changed, Trigger.BEGIN
@@ -114,7 +123,7 @@ class Session:
             return self.quiet + round(params.duet_rest_s * rate), Trigger.REST
         return None
 
-    def answer_steps(self, params: Params, rate: int) -> int:
+    def answer_steps(self, params: Params, rate: float) -> int:
         """How long the answer to the phrase that has just ended is to be."""
         phrase_s = ((self.quiet if self.quiet is not None else self.changed) - self.phrase) / rate
         wanted_s = phrase_s * params.answer_length

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from liveperf.bundle import Bundle, Card
 from liveperf.conditioning import Conditioning
 from liveperf.events import OORE, Event, EventType, Vocabulary
-from liveperf.generator import GeneratorState
+from liveperf.state import GeneratorState
 from liveperf.network import NetworkState
 
 Array = NDArray[np.float32]

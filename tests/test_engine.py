@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from liveperf.engine import LEAD_S, Engine, Received, turn_knob
 from liveperf.events import OORE
-from liveperf.generator import FAR, Generator
+from liveperf.generator import Generator
 from liveperf.output import Output, Thru, _Stop
 from liveperf.params import MODES, Params
 from liveperf.performer import MachineNote, Performer
+from liveperf.state import FAR
 from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL
 from tests.dice import dice_bundle
 from tests.fakes import FakeClock, FakePort

@@ -30,7 +30,7 @@ PURE = {
             "timeline",
             "plan",
         ),
-        *("voices", "session", "performer", "bundle", "network", "offline"),
+        *("voices", "session", "performer", "bundle", "network", "offline", "knobs", "controls", "listener"),
     )
 }
 IMPURE = {"time", "threading", "socket", "rtmidi", "queue", "asyncio", "multiprocessing", "random", "secrets"}
@@ -76,7 +76,8 @@ def test_the_core_is_pure(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "room"), [("time", "clock"), ("rtmidi", "ports"), ("onnxruntime", "network"), ("yaml", "config")]
+    ("package", "room"),
+    [("time", "clock"), ("rtmidi", "ports"), ("onnxruntime", "network"), ("yaml", "config"), ("ruamel", "learn")],
 )
 def test_some_packages_have_one_room(package: str, room: str) -> None:
     assert [name for name, path in LIVEPERF.items() if package in foreign(path)] == [f"liveperf.{room}"]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liveperf.beats import Beats
 from liveperf.codec import encode, notes_array
 from liveperf.events import MAGENTA, OORE, Event, EventType, Vocabulary
 from liveperf.generator import Generator
 from liveperf.params import MODES, Params
 from liveperf.performer import MachineNote, Performer
+from liveperf.scales import pitch_classes
 from liveperf.session import State
 from tests.dice import Dice, dice_bundle
 
@@ -34,7 +37,7 @@ deeds = st.lists(
     st.builds(
         Deed,
         st.sampled_from([0, 0, 0, 1, 1, 2, 7, 40, 100, 130, 400, 1200]),
-        st.sampled_from(["on", "on", "on", "off", "off", "pedal", "params", "release"]),
+        st.sampled_from(["on", "on", "on", "off", "off", "pedal", "params", "params", "turn", "release"]),
         pitches,
     ),
     max_size=40,
@@ -48,6 +51,14 @@ knobs = [
     {"mode": "solo"},
     {"mode": "answer", "turn_gap_s": 0.2, "idle_start_s": 1.0},
     {"mode": "duet", "duet_rest_s": 0.3},
+    {"transpose": 7},
+    {"transpose": -30, "split": 50},
+    {"transpose": 0, "split": 0},
+    {"scale": "pentatonic", "root": "F#", "key_lock": "on"},
+    {"scale": "off", "repeat_guard": 1.0},
+    {"speed": 4.0, "loudness": 2.0, "loudness_spread": 2.0},
+    {"speed": 0.25, "loudness": 0.0},
+    {"speed": 1.0, "turn_bars": 1},
 ]
 
 
@@ -72,10 +83,12 @@ def perform(performer: Performer, human: list[Deed], ahead: int = 0) -> list[Mac
             performer.pedal(deed.value)
         elif deed.what == "params":
             performer.set_params(performer.params.replace(**knobs[deed.value % len(knobs)]))
+        elif deed.what == "turn":
+            performer.turn()
         else:
             performer.release()
     notes += performer.run_until(performer.now + RATE)
-    performer.keyboard.release()
+    performer.lift()
     performer.set_params(performer.params.replace(mode="answer", idle_start_s=0.0))
     performer.release()
     return notes + performer.run_until(performer.now + 2)
@@ -103,7 +116,7 @@ def check_stream(events: list[Event], vocabulary: Vocabulary) -> None:
             struck = True
 
 
-def check_notes(notes: list[MachineNote], longest: int) -> None:
+def check_notes(notes: list[MachineNote], longest: float) -> None:
     """Every note-on is followed by its note-off within the limit; time does not run backwards."""
     held: dict[int, int] = {}
     assert [note.step for note in notes] == sorted(note.step for note in notes)
@@ -123,7 +136,7 @@ def test_any_human_in_any_mode_leaves_every_law_in_force(
 ) -> None:
     performer, dice = a_performer(mode, seed, vocabulary)
     notes = perform(performer, human)
-    check_notes(notes, round(performer.generator.vocabulary.steps_per_second * 5.0))
+    check_notes(notes, performer.generator.vocabulary.steps_per_second * 5.0 * 4)  # at four times the speed
     check_stream(dice.history(performer.plan.committed), vocabulary)
     assert not performer.plan.committed.own
 
@@ -337,3 +350,147 @@ def test_a_primer_is_heard_and_leaves_nothing_sounding(prime: list[tuple[float, 
     notes = performer.run_until(3 * RATE)
     check_stream(dice.history(performer.plan.committed), OORE)
     assert onsets(notes)
+
+
+def heard(**params: Any) -> list[MachineNote]:
+    """Note-ons of ten seconds of solo, once these parameters are in force after two seconds without them."""
+    performer, _ = a_performer("solo", note_limit_s=1.0)
+    performer.run_until(2 * RATE)
+    while performer.plan_ahead():
+        pass
+    performer.set_params(performer.params.replace(**params))
+    return [note for note in performer.run_until(12 * RATE) if note.velocity]
+
+
+@pytest.mark.parametrize("root", ["C", "F#"])
+@pytest.mark.parametrize("transpose", [0, 5, -14])
+def test_a_locked_key_is_kept_as_it_is_heard(root: str, transpose: int) -> None:
+    notes = heard(scale="pentatonic", root=root, key_lock="on", transpose=transpose)
+    assert len(notes) > 20
+    assert {note.pitch % 12 for note in notes} <= pitch_classes("pentatonic", root)
+
+
+def test_a_chord_below_the_split_steers_and_is_no_melody() -> None:
+    performer, dice = a_performer("solo", split=48, key_lock="on")
+    performer.run_until(2 * RATE)
+    fed_before = len(dice.history(performer.plan.committed))
+    for pitch in (36, 40, 43):
+        performer.note_on(pitch, 90)
+    notes = [note for note in performer.run_until(10 * RATE) if note.velocity]
+    assert len(notes) > 20 and {note.pitch % 12 for note in notes} <= {0, 4, 7}
+    history = dice.history(performer.plan.committed)
+    assert len(history) > fed_before
+    for pitch in (36, 40, 43):
+        performer.note_off(pitch)
+    free = [note for note in performer.run_until(20 * RATE) if note.velocity]
+    assert {note.pitch % 12 for note in free} - {0, 4, 7}  # hands off: it goes where it likes
+    answer, _ = a_performer("answer", split=48, idle_start_s=0.0)
+    answer.note_on(47, 90)
+    answer.run_until(RATE)
+    assert answer.session.state is State.WAITING
+    answer.note_on(48, 90)
+    answer.run_until(2 * RATE)
+    assert answer.session.state is State.LISTENING
+
+
+def test_what_sounds_transposed_is_what_was_meant_moved() -> None:
+    plain, moved = heard(lowest_pitch=30, highest_pitch=80), heard(lowest_pitch=37, highest_pitch=87, transpose=7)
+    assert [(note.step, note.pitch + 7, note.velocity) for note in plain] == [
+        (note.step, note.pitch, note.velocity) for note in moved
+    ]
+    assert all(37 <= note.pitch <= 87 for note in moved)  # the range is that of what is heard
+
+
+@pytest.mark.parametrize("first", [0, 7])
+def test_a_note_ends_where_it_began_however_it_is_transposed_meanwhile(first: int) -> None:
+    performer, _ = a_performer("solo", transpose=first)
+    notes = performer.run_until(2 * RATE)
+    for transpose in (5, -5, 12, 0, 48, -48, 1):
+        performer.set_params(performer.params.replace(transpose=transpose))
+        notes += performer.run_until(performer.now + 40)
+    performer.release()
+    notes += [note for note in performer.run_until(performer.now + 1) if not note.velocity]
+    check_notes(notes, 5 * RATE)
+
+
+@pytest.mark.parametrize(
+    ("loudness", "spread", "expected"),
+    [(1, 1, lambda v: v), (0.5, 1, lambda v: v / 2), (1, 0, lambda v: 64), (2, 2, lambda v: 2 * (2 * v - 64))],
+)
+def test_loudness_and_its_spread(loudness: float, spread: float, expected: Any) -> None:
+    plain, changed = heard(), heard(loudness=loudness, loudness_spread=spread)
+    assert [note.pitch for note in plain] == [note.pitch for note in changed]  # the model is not disturbed
+    for before, after in zip(plain, changed, strict=True):
+        assert after.velocity == min(max(round(expected(before.velocity)), 1), 127)
+
+
+def test_speed_changes_what_a_second_is() -> None:
+    for speed in (0.25, 4.0):
+        performer, _ = a_performer("answer", speed=speed, turn_gap_s=1.0, idle_start_s=0.0, note_limit_s=2.0)
+        performer.note_on(60, 80)
+        performer.run_until(10)
+        performer.note_off(60)
+        performer.run_until(11)
+        answer = performer.run_until(round(30 * RATE * speed))
+        assert onsets(answer)[0] == 11 + round(RATE * speed)
+        check_notes(answer, 2 * RATE * speed)
+        assert performer.rate == RATE * speed
+
+
+def test_a_turn_handed_over_by_foot() -> None:
+    performer, _ = a_performer("answer", idle_start_s=0.0)
+    performer.note_on(60, 80)
+    performer.run_until(50)
+    performer.turn()  # the key is still down
+    assert set(onsets(performer.run_until(51))) == {51}
+    assert performer.session.state is State.PLAYING
+    performer.run_until(200)
+    performer.turn()
+    performer.run_until(201)
+    assert performer.session.state is State.WAITING and not performer.plan.committed.own
+    performer.turn()
+    assert set(onsets(performer.run_until(202))) == {202}
+
+
+def test_answers_begin_on_the_beat_and_last_whole_bars() -> None:
+    for bars in (1, 2):
+        performer, dice = a_performer("answer", idle_start_s=0.0, turn_bars=bars)
+        dice.liveliness = 1.0
+        performer.beats = Beats(first=13.5, length=62.5)
+        performer.note_on(60, 80)
+        performer.run_until(20)
+        performer.note_off(60)
+        answer = performer.run_until(30 * RATE)
+        begin = onsets(answer)[0]
+        assert begin >= 21 + round(0.7 * RATE)
+        assert min(abs(begin - (13.5 + 62.5 * beat)) for beat in range(10)) <= 0.5
+        bar = 4 * 0.5 * RATE  # at the reference tempo of 120
+        last = onsets(answer)[-1]
+        assert begin + bars * bar - 2.1 * RATE <= last <= begin + bars * bar + 2.1 * RATE
+
+
+def test_however_often_a_knob_is_turned_between_two_notes_the_last_position_counts() -> None:
+    once, _ = a_performer("solo")
+    often, _ = a_performer("solo")
+    for performer, densities in ((once, [7.0]), (often, [0.5 + i / 100 for i in range(1000)] + [7.0])):
+        performer.run_until(3 * RATE)
+        for density in densities:
+            performer.plan_ahead()
+            performer.set_params(performer.params.replace(density=density))
+    assert once.run_until(8 * RATE) == often.run_until(8 * RATE)
+    assert once.plan.committed == often.plan.committed
+
+
+def test_what_was_planned_obeys_the_first_event_after_the_knob() -> None:
+    """The network is told of the wish with the event before: the very next choice depends on it."""
+    performer, _ = a_performer("solo")
+    performer.run_until(3 * RATE)
+    before = performer.plan.committed
+    performer.set_params(performer.params.replace(density=9.0))
+    performer.plan_ahead()
+    after = performer.plan.committed
+    assert after.step == before.step and after.event == before.event
+    assert not np.array_equal(after.logits, before.logits)
+    performer.set_params(performer.params.replace(density=0.0))
+    performer.plan_ahead()
+    assert performer.plan.committed == before

@@ -27,6 +27,14 @@ STORIES = {
     "I rest, so it comes to rest too": ("duet playing rest", "ending end"),
     "I go on before it has come to rest, and it stays with me": ("duet ending key", "playing join"),
     "it has come to rest, and waits for me": ("duet ending done", "waiting none"),
+    "my foot gives it the first turn": ("answer waiting turn", "playing start"),
+    "my foot ends my phrase, and it answers": ("answer listening turn", "playing answer"),
+    "my foot takes the turn back": ("answer playing turn", "waiting release"),
+    "my foot ends its solo": ("solo playing turn", "ending end"),
+    "my foot lets it begin again": ("solo finished turn", "playing start"),
+    "my foot lets it begin the duet": ("duet waiting turn", "playing start"),
+    "my foot asks it to rest": ("duet playing turn", "ending end"),
+    "my foot asks it to stay": ("duet ending turn", "playing join"),
 }
 
 

@@ -19,10 +19,12 @@ import mido
 from liveperf import bundle, ports
 from liveperf.clock import SystemClock
 from liveperf.engine import Engine
-from liveperf.generator import FAR, Generator
+from liveperf.generator import Generator
 from liveperf.output import Output, Play, Release, Thru
 from liveperf.params import Params
 from liveperf.performer import Performer
+from liveperf.state import FAR
+from liveperf.wish import wish
 from tests.bench.play import MACHINE, Ear
 from tests.bench.row import Aim, Row, Size
 from tests.bench.speed import MODEL, ROOT
@@ -128,12 +130,13 @@ def _saturate(seconds: float, output: Output, clock: SystemClock) -> int:
     """Play alone, densely, beside a generator that never rests; returns how often the timeline moved."""
     generator = Generator(bundle.load(MODEL))
     params = Params(mode="solo", density=32)
+    asked = wish(params, generator.vocabulary.steps_per_second)
     ended = threading.Event()
 
     def never_rest() -> None:
         state = generator.start(1)
         while not ended.is_set():
-            planned = generator.generate(state, params, state.step, FAR)
+            planned = generator.generate(state, asked, state.step, FAR)
             state = planned[1] if planned else generator.start(1)
 
     thread = threading.Thread(target=never_rest, daemon=True)

@@ -17,9 +17,11 @@ import numpy as np
 
 from liveperf import bundle
 from liveperf.events import EventType, Vocabulary
-from liveperf.generator import FAR, Generator
+from liveperf.generator import Generator
 from liveperf.params import Params
 from liveperf.performer import Performer
+from liveperf.state import FAR
+from liveperf.wish import wish
 from tests.bench.row import Aim, Row, Size
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +69,8 @@ def _ratio(head: Row, slow: Row, fast: Row) -> Row:
 
 def _steps(size: Size) -> tuple[Row, Row]:
     """The generator as the instrument calls it, playing alone."""
-    generator, params = Generator(bundle.load(MODEL)), Params(mode="solo")
+    generator = Generator(bundle.load(MODEL))
+    params = wish(Params(), generator.vocabulary.steps_per_second)
     vocabulary, state = generator.vocabulary, generator.start(0)
     taken: list[float] = []
     notes: list[float] = []

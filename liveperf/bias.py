@@ -1,0 +1,77 @@
+"""Nats added to the logits: what is asked of a model that cannot be told, and against saying the same again."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveperf.events import PITCHES, EventType, Vocabulary
+from liveperf.sampling import pitches_of
+from liveperf.state import GeneratorState
+from liveperf.wish import Wish
+
+RECENT = 64  # onsets remembered
+PASSAGE = 3  # notes that make a passage: what followed it before is avoided
+AGAINST_REPEATS = 5.0  # nats, at a guard of 1, for each time that it followed
+LEANING = 2.5  # nats for a pitch inside the scale, in a model that cannot be told
+WINDOW_S = 4.0  # over which density is counted
+PRIOR = 3.0  # notes
+LONGER = 1.5  # nats that an octave more of time shift gains, for each octave by which it plays too much
+OFTENER = 3.0  # nats that time's passing at all gains for each
+
+
+class Bias:
+    """Makes biases [V] for one vocabulary. Thread-safe: what it gives is a function of state and wish."""
+
+    def __init__(self, vocabulary: Vocabulary, steers: bool) -> None:
+        """steers: whether density and scale are to be had by sampling, the model being deaf to them."""
+        self._steers, self._size, self._rate = steers, vocabulary.size, vocabulary.steps_per_second
+        first = vocabulary.first[EventType.TIME_SHIFT]
+        self._shifts = slice(first, first + vocabulary.max_shift)
+        shifts_s = np.arange(1, vocabulary.max_shift + 1) / vocabulary.steps_per_second
+        self._octaves = np.log2(shifts_s).astype(np.float32)
+
+    def of(self, state: GeneratorState, wish: Wish) -> NDArray[np.float32] | None:
+        """The bias [V] in nats; None for none."""
+        avoided = repeated(state.recent) if wish.repeat_guard else ()
+        steers = self._steers and (wish.density or wish.classes)
+        if not (avoided or steers):
+            return None
+        bias = np.zeros(self._size, np.float32)
+        for pitch in avoided:
+            bias[pitch] -= wish.repeat_guard * AGAINST_REPEATS
+        if self._steers and wish.classes:
+            bias[:PITCHES][pitches_of(wish.classes)] += LEANING
+        if self._steers and wish.density:
+            slow = self._slow(state, wish.density)
+            longer, logits = LONGER * slow * self._octaves, state.logits[self._shifts]
+            bias[self._shifts] += longer + _log_sum(logits) - _log_sum(logits + longer) + OFTENER * max(slow, 0.0)
+        return bias
+
+    def _slow(self, state: GeneratorState, density: float) -> float:
+        """By how many octaves the last seconds were too dense (2 at most), or too sparse (below 0, -1 at most)."""
+        window = WINDOW_S * self._rate
+        since = max(state.turn, state.step - window)
+        played = sum(step >= since for step, _ in state.recent)
+        if played == len(state.recent) == RECENT:  # more were played than are remembered
+            since = state.recent[0][0]
+        # As if some more had been played, and expected: a turn that has just begun is neither
+        ratio = (played + PRIOR) / (density * (state.step - since) / self._rate + PRIOR)
+        return min(max(math.log2(ratio), -1.0), 2.0)
+
+
+def _log_sum(logits: NDArray[np.float32]) -> float:
+    highest = logits.max()
+    return float(highest + np.log(np.exp(logits - highest).sum()))
+
+
+def repeated(recent: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+    """The pitches that followed earlier on what has just been played, once for each time."""
+    pitches = [pitch for _, pitch in recent]
+    last = pitches[-PASSAGE:]
+    if len(last) < PASSAGE:
+        return ()
+    ends = range(PASSAGE, len(pitches))
+    return tuple(pitches[end] for end in ends if pitches[end - PASSAGE : end] == last)

@@ -1,0 +1,106 @@
+"""What sampling adds: density and scales for a model that cannot be told, and no saying the same again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from liveperf.bias import OFTENER, RECENT, Bias, repeated
+from liveperf.bundle import Bundle, load
+from liveperf.conditioning import Conditioning
+from liveperf.events import OORE
+from liveperf.generator import Generator
+from liveperf.params import Params
+from liveperf.performer import Performer
+from liveperf.scales import pitch_classes
+from liveperf.state import GeneratorState
+from liveperf.wish import wish
+from tests.dice import dice_bundle
+
+
+def deaf_bundle() -> Bundle:
+    """A model that was never told anything in training."""
+    bundle, _ = dice_bundle(liveliness=1.0)
+    return replace(bundle, card=replace(bundle.card, conditioning=replace(bundle.card.conditioning, told=False)))
+
+
+def dice_state() -> GeneratorState:
+    return Generator(dice_bundle()[0]).start(0)
+
+
+def solo(seconds: int, **params: Any) -> list[tuple[int, int]]:
+    """(step, pitch) of the onsets of a deaf model's solo."""
+    performer = Performer(Generator(deaf_bundle()), Params(mode="solo", **params))
+    return [(note.step, note.pitch) for note in performer.run_until(seconds * 125) if note.velocity]
+
+
+@pytest.mark.parametrize("density", [2, 4, 8, 16])
+def test_density_is_had_by_sampling_where_it_cannot_be_told(density: float) -> None:
+    maestro = load("maestro")
+    deaf = replace(maestro, card=replace(maestro.card, conditioning=replace(Conditioning(), told=False)))
+    played = 0
+    for seed in (1, 2):
+        performer = Performer(Generator(deaf), Params(mode="solo", density=density), seed)
+        played += sum(note.velocity > 0 for note in performer.run_until(60 * 125))
+    assert played / 120 == pytest.approx(density, rel=0.25)
+
+
+def test_a_scale_is_leaned_to_where_it_cannot_be_told() -> None:
+    inside = pitch_classes("major", "D")
+
+    def share(**params: Any) -> float:
+        pitches = [pitch for _, pitch in solo(60, **params)]
+        return sum(pitch % 12 in inside for pitch in pitches) / len(pitches)
+
+    assert share() < 0.7 < 0.8 < share(scale="major", root="D") < 1
+
+
+def test_nothing_is_told_to_a_network_that_does_not_know_it() -> None:
+    generator = Generator(deaf_bundle())
+    performer = Performer(generator, Params(mode="solo", density=9, scale="blues"))
+    np.testing.assert_array_equal(generator.control(performer.wish), generator.bundle.card.conditioning.off)
+
+
+@pytest.mark.parametrize(
+    ("pitches", "expected"),
+    [
+        ([], ()),
+        ([60, 62, 64], ()),
+        ([60, 62, 64, 65, 60, 62, 64], (65,)),
+        ([60, 62, 64, 65, 60, 62, 64, 65, 60, 62, 64], (65, 65)),
+        ([60, 62, 64, 65, 60, 62, 64, 67, 60, 62, 64], (65, 67)),
+        ([60, 60, 60, 60], (60,)),
+        ([60, 62, 64, 65, 60, 62, 63], ()),
+    ],
+)
+def test_what_followed_before_is_known(pitches: list[int], expected: tuple[int, ...]) -> None:
+    assert repeated(tuple(enumerate(pitches))) == expected
+
+
+def test_a_guard_makes_what_followed_before_unlikely() -> None:
+    state = replace(dice_state(), recent=tuple(enumerate([60, 62, 64, 65, 60, 62, 64, 65, 60, 62, 64])))
+    for guard, expected in ((0.0, None), (0.5, -5.0), (1.0, -10.0)):
+        bias = Bias(OORE, steers=False).of(state, wish(Params(repeat_guard=guard), 125))
+        assert (bias is None) == (expected is None)
+        if bias is not None:
+            assert np.flatnonzero(bias).tolist() == [65] and bias[65] == expected
+
+
+def test_where_too_much_was_played_time_passes_longer_and_oftener() -> None:
+    state = replace(dice_state(), step=1000, recent=tuple((1000 - i, 60) for i in range(50)))
+    bias = Bias(OORE, steers=True).of(state, wish(Params(density=4), 125))
+    assert bias is not None
+    shifts = slice(256, 381)
+    before, after = np.exp(state.logits[shifts]).sum(), np.exp(state.logits[shifts] + bias[shifts]).sum()
+    assert after == pytest.approx(before * (53 / 19) ** (OFTENER / np.log(2)), rel=1e-3)
+    assert np.all(np.diff(bias[shifts]) > 0)  # too dense: longer ones are likelier
+    assert not bias[:256].any() and not bias[381:].any()
+
+
+def test_what_is_remembered_does_not_grow() -> None:
+    performer = Performer(Generator(dice_bundle()[0]), Params(mode="solo"))
+    performer.run_until(60 * 125)
+    assert len(performer.plan.committed.recent) == RECENT
