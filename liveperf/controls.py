@@ -46,7 +46,7 @@ class ControlMap:
         object.__setattr__(self, "_found", found)
 
     def find(self, message: mido.Message) -> int | None:
-        """The index of the entry that a message is for, which takes it from melody and synth; None: it is for none.
+        """The index of the entry that a message is for: it is then neither melody nor for the synth. Else None.
 
         Any thread; does not block.
         """

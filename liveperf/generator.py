@@ -21,6 +21,7 @@ from liveperf.state import FAR, GeneratorState
 from liveperf.wish import Wish
 
 SILENCE_S = 4.0
+TRAIL = 256  # events that another model hears when it takes over: about ten seconds of dense music
 
 
 class Generator:
@@ -80,6 +81,7 @@ class Generator:
         if kind is EventType.NOTE_ON:
             changes |= {"struck": True, "armed": False, "last_note": state.step}
         seed = state.seed if seed is None else seed
+        changes["trail"] = (*state.trail[1 - TRAIL :], event)
         return replace(
             state, network=network, logits=logits, seed=seed, event=event, before=state.network, **changes
         )
@@ -116,9 +118,21 @@ class Generator:
         first = self._first[EventType.VELOCITY]
         bins = events[events >= first] - first + 1
         velocity_bin = int(bins[-1]) if len(bins) else state.velocity_bin
+        trail = tuple((*state.trail, *events[-TRAIL:].tolist())[-TRAIL:])
         return replace(
-            state, network=network, logits=logits, event=event, before=before, velocity_bin=velocity_bin
+            state,
+            network=network,
+            logits=logits,
+            event=event,
+            before=before,
+            velocity_bin=velocity_bin,
+            trail=trail,
         )
+
+    def taken_over(self, state: GeneratorState, wish: Wish) -> GeneratorState:
+        """The state of another generator of the same vocabulary, as if this one had played what was heard last."""
+        ours = self.prime(self.start(state.seed), np.array(state.trail, np.int64), wish)
+        return replace(state, network=ours.network, logits=ours.logits, event=ours.event, before=ours.before)
 
     def expired(self, state: GeneratorState, limit: int, ring_end: int) -> tuple[int, ...]:
         """The machine's pitches that have reached their latest end. limit: the longest note, steps."""

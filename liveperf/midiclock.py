@@ -35,10 +35,10 @@ BIAS = 0.55  # of the roughness: an average lateness beyond is no chance (3.5 si
 BIAS_S = 0.0003  # and nothing below this matters
 ROUGH_TICKS = 32
 ROUGH_S, SMOOTH_S = 0.0023, 0.0002  # mean |second difference| of +-2 ms jitter: believed at first; and the least
-GATE, GATE_PERIODS = 3.0, 0.15  # a tick further off than so many roughnesses and so much of a period is an outlier
+GATE, GATE_PERIODS = 4.0, 0.15  # a tick further off than so many roughnesses and so much of a period is an outlier
 DOUBTS, CERTAINTY = 4, 0.25  # so many odd ticks are a new tempo; a good tick takes this away from them
 
-SETTLE_S, STRETCH = 0.1, 0.5  # how `beats` flows from one estimate to the next, see Timeline.toward
+SETTLE_S, STRETCH = 0.05, 0.25  # how `beats` flows from one estimate to the next, see Timeline.toward
 
 
 class ClockEvent(Enum):
@@ -84,6 +84,9 @@ class Pulse:
 
     def tick(self, at_s: float) -> None:
         """Take in a tick."""
+        since_s = at_s - self._recent[-1]
+        if since_s < _period_s(FASTEST_BPM) / 2:
+            return  # sent twice, or held up: then the first one stood for all
         self._recent.append(at_s)
         self._since += 1
         if self.memory < LEAST:
@@ -91,6 +94,8 @@ class Pulse:
             self.trust()
             return
         ticks = round((at_s - self.time_s) / self.period_s)
+        if (ticks > 1 and since_s < 1.5 * self.period_s) or (ticks < 1 and since_s > 0.5 * self.period_s):
+            ticks = 1  # neither lost nor sent twice, but the grid is wrong
         error_s = at_s - self.time_s - ticks * self.period_s
         gate_s = max(GATE * self._rough_s, GATE_PERIODS * self.period_s)
         if ticks == 1 and abs(error_s) < gate_s:
@@ -228,7 +233,7 @@ class Follower:
             self._run(self._pulse)
             told += (self._armed,) if self._armed else ()
             self._armed, self._untold = None, False
-        if self._pulse.memory >= LEAST:
+        if self._pulse.memory >= 2:
             self.beats = self.beats.toward(self._pulse.line, at_s, SETTLE_S, STRETCH)
         return told + self._tell(self._pulse.memory)
 

@@ -111,6 +111,14 @@ class Performer:
             self._stale = False
             self.plan.rewind(self.generator.retold(self.plan.committed, self.wish))
 
+    def adopt(self, generator: Generator) -> None:
+        """Play on with another model of the same vocabulary, what sounds sounding on; ValueError for another one."""
+        if generator.vocabulary != self.generator.vocabulary:
+            raise ValueError("a model of another vocabulary cannot take over")
+        self._refresh()
+        self.generator = generator
+        self.plan.rewind(generator.taken_over(self.plan.committed, self.wish))
+
     def prime(self, events: Events) -> None:
         """Have heard a performance before the first step."""
         self.plan.rewind(self.generator.prime(self.plan.committed, events, self.wish))

@@ -37,6 +37,7 @@ class GeneratorState:
     last_note: int = 0  # the step of the last note event, whosever
     turn: int = 0  # the step at which the machine began to play
     recent: tuple[tuple[int, int], ...] = ()  # (step, pitch) of the machine's last onsets
+    trail: tuple[int, ...] = ()  # the last events, for another model to hear
 
     @property
     def sounding(self) -> frozenset[int]:
@@ -68,4 +69,5 @@ class GeneratorState:
             self.turn,
             self.recent,
             self.event,
+            self.trail,
         )

@@ -494,3 +494,26 @@ def test_what_was_planned_obeys_the_first_event_after_the_knob() -> None:
     performer.set_params(performer.params.replace(density=0.0))
     performer.plan_ahead()
     assert performer.plan.committed == before
+
+
+def test_another_model_plays_on_while_what_sounds_goes_on_sounding() -> None:
+    performer, _ = a_performer("solo")
+    notes = performer.run_until(5 * RATE)
+    own = performer.plan.committed.own
+    assert own
+    other, other_dice = dice_bundle(liveliness=2.0)
+    performer.adopt(Generator(other))
+    assert performer.plan.committed.own == own
+    assert [OORE.index(event) for event in other_dice.history(performer.plan.committed)] == list(
+        performer.plan.committed.trail
+    )
+    notes += performer.run_until(10 * RATE)
+    check_notes([*notes, *_released(performer)], 5 * RATE)
+    assert onsets(notes)[-1] > 8 * RATE
+    with pytest.raises(ValueError, match="another vocabulary"):
+        performer.adopt(Generator(dice_bundle(MAGENTA)[0]))
+
+
+def _released(performer: Performer) -> list[MachineNote]:
+    performer.release()
+    return [note for note in performer.run_until(performer.now + 1) if not note.velocity]

@@ -24,8 +24,9 @@ class FitConfig:
     events: float = 0.0  # its length in events, 0 for no limit; where both are given, what comes first
     lanes: int = 32  # pieces side by side, in each process
     chunk: int = 64  # events between two updates
-    matrix_lr: float = 5e-3  # Muon, on the LSTM matrices
-    rest_lr: float = 2e-3  # AdamW, on everything else
+    muon: bool = True  # on the LSTM matrices; false: AdamW there, too, at `matrix_lr`
+    matrix_lr: float = 5e-3
+    rest_lr: float = 2e-3  # of everything else, AdamW
     warmup: float = 0.005  # part of the run
     clip: float = 1.0  # gradient norm
     average: float = 0.998  # the weights that are scored and exported: how much of it stays at each update

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,11 @@ class Fit:
         matrices = [p for p in self.network.layers.parameters() if p.ndim == 2]
         known = {id(p) for p in matrices}
         rest = [p for p in self.network.parameters() if id(p) not in known]
+        adamw = partial(torch.optim.AdamW, weight_decay=0.0, betas=(0.9, 0.98))
+        muon = partial(torch.optim.Muon, adjust_lr_fn="match_rms_adamw") if config.muon else adamw
         self.optimisers: list[tuple[torch.optim.Optimizer, float]] = [
-            (torch.optim.Muon(matrices, adjust_lr_fn="match_rms_adamw"), config.matrix_lr),
-            (torch.optim.AdamW(rest, weight_decay=0.0, betas=(0.9, 0.98)), config.rest_lr),
+            (muon(matrices), config.matrix_lr),
+            (adamw(rest), config.rest_lr),
         ]
         self.state: State = tuple(s.detach() for s in self.network.start(config.lanes))  # type: ignore[assignment]
         self.elapsed_s, self.events, self.updates = 0.0, 0, 0

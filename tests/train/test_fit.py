@@ -109,6 +109,14 @@ def test_a_run_is_the_same_interrupted_or_not(small: MakeConfig, stop: int) -> N
     assert all(torch.equal(a, b) for a, b in zip(second.state, whole.state, strict=True))
 
 
+def test_a_run_without_muon_learns_too(small: MakeConfig) -> None:
+    fit = Fit(small(muon=False, matrix_lr=5e-3, events=10_000))
+    before = fit.validate()[0]
+    fit.run()
+    assert fit.validate()[0] < before - 1
+    assert {type(optimiser) for optimiser, _ in fit.optimisers} == {torch.optim.AdamW}
+
+
 def write_config(config: FitConfig, folder: Path) -> Path:
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(asdict(config)))

@@ -1,0 +1,78 @@
+"""Our own notes that come back are known, and nobody else's are."""
+
+from __future__ import annotations
+
+import mido
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveperf.echo import WINDOW_S, Echo
+
+
+def on(pitch: int, velocity: int = 80, channel: int = 0) -> mido.Message:
+    return mido.Message("note_on", note=pitch, velocity=velocity, channel=channel)
+
+
+def off(pitch: int, channel: int = 0) -> mido.Message:
+    return mido.Message("note_off", note=pitch, channel=channel)
+
+
+def test_what_was_sent_comes_back_once() -> None:
+    echo = Echo()
+    echo.sent(10.0, on(60))
+    assert echo.is_echo(10.02, on(60))
+    assert not echo.is_echo(10.03, on(60))
+    assert echo.count == 1
+
+
+def test_a_note_off_is_an_echo_if_its_note_on_was() -> None:
+    echo = Echo()
+    for message in (on(60), off(60)):
+        echo.sent(10.0, message)
+    assert not echo.is_echo(10.01, off(60))  # the human's, who let go just then
+    assert echo.is_echo(10.01, on(60)) and echo.is_echo(20.0, off(60))
+    assert not echo.is_echo(20.0, off(60))
+
+
+def test_another_velocity_channel_or_time_is_somebody_else() -> None:
+    for message, at in ((on(60, 81), 10.0), (on(60, 80, 1), 10.0), (on(61), 10.0), (on(60), 10.01 + WINDOW_S)):
+        echo = Echo()
+        echo.sent(10.0, on(60))
+        assert not echo.is_echo(at, message)
+
+
+def test_a_controller_comes_back_too() -> None:
+    echo, knob = Echo(), mido.Message("control_change", control=7, value=3)
+    echo.sent(1.0, knob)
+    assert echo.is_echo(1.1, knob) and not echo.is_echo(1.1, knob)
+
+
+def test_a_key_struck_after_an_echo_of_it_is_the_humans_and_so_is_its_end() -> None:
+    echo = Echo()
+    echo.sent(1.0, on(60))
+    assert echo.is_echo(1.01, on(60))
+    assert not echo.is_echo(1.05, on(60, 33))
+    assert not echo.is_echo(1.10, off(60))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(60, 62), st.sampled_from([64, 80]), st.booleans())))
+def test_what_is_not_sent_is_never_an_echo(messages: list[tuple[bool, int, int, bool]]) -> None:
+    echo = Echo()
+    for number, (is_on, pitch, velocity, _) in enumerate(messages):
+        message = on(pitch, velocity) if is_on else off(pitch)
+        assert not echo.is_echo(number / 100, message)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(60, 62), st.floats(0, 0.1)), max_size=30))
+def test_a_loop_that_returns_everything_leaves_nothing_for_the_human(
+    messages: list[tuple[bool, int, float]],
+) -> None:
+    echo, held, now = Echo(), set[int](), 0.0
+    for is_on, pitch, delay in messages:
+        now += delay + 0.2
+        if is_on == (pitch in held):
+            continue  # what is sent is always in pairs
+        (held.add if is_on else held.discard)(pitch)
+        message = on(pitch) if is_on else off(pitch)
+        echo.sent(now, message)
+        assert echo.is_echo(now + delay, message)
