@@ -48,8 +48,8 @@ def cli() -> None:
 def prepare_verb(corpus: Path, out: Path, vocabulary: str, seed: int) -> None:
     """Encode the MIDI files of the folder CORPUS into OUT, on all cores.
 
-    Splits are those of a MAESTRO-style CSV in CORPUS, or else 80/10/10 by piece. A run that was interrupted goes on
-    where it was when it is started again. Files that cannot be read are named in OUT/skipped.txt.
+    Splits are those of a MAESTRO-style CSV in CORPUS, or else 80/10/10 by piece. A run that was interrupted goes
+    on where it was when it is started again. Files that cannot be read are named in OUT/skipped.txt.
     """
     from train.prepare import prepare
 
@@ -62,7 +62,8 @@ def prepare_verb(corpus: Path, out: Path, vocabulary: str, seed: int) -> None:
         )
     for name, counts in (("pieces", done.pieces), ("events", done.events)):
         click.echo(f"{name}: " + ", ".join(f"{split} {count:,}" for split, count in counts.items()))
-    click.echo(f"files skipped: {done.skipped:,}" + (f" (reasons in {out / 'skipped.txt'})" if done.skipped else ""))
+    reasons = f" (reasons in {out / 'skipped.txt'})" if done.skipped else ""
+    click.echo(f"files skipped: {done.skipped:,}{reasons}")
 
 
 @cli.command("fit")
@@ -159,14 +160,14 @@ def evaluate_verb(
             progress.update(tasks[stage], completed=done)
 
         found = report(path, corpus, split, pieces, minutes, jobs, advance)
-    if plots:
-        from train.plots import draw
-
-        draw(found, plots)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=1, allow_nan=False))
     else:
         Console().print(table(found))
+    if plots:
+        from train.plots import draw
+
+        draw(found, plots)
 
 
 @cli.command("export")

@@ -1,8 +1,8 @@
 """A corpus while it is being written: whatever is killed, the work done so far is found again.
 
-What each file of the corpus came to is a line of the journal, after a first one that says what the run is. A file's
-events are on their way to the disk before its line is. To go on, shards are cut back to what the journal says; and
-as a machine that lost its power may have kept the line without the events, their digests are compared.
+What each file of the corpus came to is a line of the journal, after a first one that says what the run is. A
+file's events are on their way to the disk before its line is. To go on, shards are cut back to what the journal
+says; and as a machine that lost its power may have kept the line without the events, their digests are compared.
 """
 
 from __future__ import annotations
@@ -54,15 +54,20 @@ class Draft:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close_shard()
-        self._journal.close()
+        try:
+            self._close_shard()
+        finally:
+            self._journal.close()
 
     def part(self, number: int) -> Path:
         """Where a reader puts the events of the file of this number, for `add` to take."""
         return self.folder / f"prepare-{number}.part"
 
     def add(self, outcome: Encoded | str) -> None:
-        """Append the next file's events, which lie in its `part`; or the reason why it has none. Raises OSError."""
+        """Append the events of the next file, which lie in its `part`, or the reason why it has none.
+
+        Raises OSError.
+        """
         part = self.part(len(self.outcomes))
         if isinstance(outcome, Encoded):
             number, start = self._place(outcome.length)
@@ -120,17 +125,18 @@ class Draft:
             kept += len(line)
         self._journal.truncate(kept)
         number, end = self._end
+        full = {shard_name(one) for one in range(number)}
         for shard in self._files("events-*.u16"):
-            if shard.name == shard_name(number) and end:
+            if end and shard.name == shard_name(number):
                 os.truncate(shard, end * EVENT.itemsize)
-            elif shard.name not in {shard_name(one) for one in range(number)}:
+            elif shard.name not in full:
                 shard.unlink()
         self._remove("prepare-*.part")
 
     def _begin(self, run: bytes) -> None:
         # The index goes first: without it no reader takes the rest for a corpus. Shards are removed, not cut, as
         # one who has the corpus before this mapped into memory may go on reading it.
-        self._remove(INDEX, REPORT, "*.part", "events-*.u16")
+        self._remove(f"{INDEX}*", f"{REPORT}*", "events-*.u16", "prepare-*.part")
         self._journal.truncate(0)
         self._journal.write(run)
         self._journal.flush()
@@ -180,6 +186,8 @@ def _line(values: dict[str, Any]) -> bytes:
 
 def _parse(line: bytes) -> Encoded | str | None:
     """A line of the journal; None if it is not whole."""
+    if not line.endswith(b"\n"):
+        return None
     try:
         values = json.loads(line)
         return str(values["skipped"]) if "skipped" in values else Encoded(values["length"], values["digest"])

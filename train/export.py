@@ -36,10 +36,11 @@ def export(network: PerformanceRNN, card: dict[str, Any], out: Path, int8: bool 
     card: its metadata without `format`, `control` and `start`, which are filled in.
     """
     vocabulary = Vocabulary(**card["vocabulary"])
+    told = card["training"].get("config", {}).get("conditioned", 1) > 0
     metadata = {
         "format": 1,
         **card,
-        "control": Conditioning().as_metadata(),
+        "control": Conditioning(told=told).as_metadata(),
         "start": {
             "event": start_event(vocabulary),
             "h0": _base64(network.h0),

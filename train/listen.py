@@ -154,7 +154,7 @@ MEASURES = (
     Measure("durations", "s", "notes", durations, _TIMES),
     Measure("velocities", "", "notes", velocities, np.arange(0.5, 129, 4)),
     Measure("polyphony", "notes", "time", polyphony, np.arange(-0.5, 25)),
-    Measure("notes per second", "", "windows of 5 s", note_rates, np.arange(-0.1, 33, 1)),
+    Measure("notes per second", "", "windows of 5 s", note_rates, np.arange(-0.1, 41, 2)),
     Measure("pitch classes", "", "sounding time", pitch_classes, np.arange(-0.5, 12), has_median=False),
     Measure("pitch-class entropy", "bits", "windows of 5 s", pitch_class_entropy, np.linspace(0, np.log2(12), 19)),
 )

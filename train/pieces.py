@@ -57,6 +57,7 @@ def deal(count: int) -> list[str]:
 def _walk(corpus: Path, problems: list[OSError]) -> Iterator[str]:
     """MIDI files at any depth, relative to the corpus; folders that cannot be read are collected."""
     seen: set[tuple[int, int]] = set()
+    prefix = len(os.path.join(corpus, ""))
     for folder, folders, files in os.walk(corpus, onerror=problems.append, followlinks=True):
         info = os.stat(folder)
         if (info.st_dev, info.st_ino) in seen:  # a link to a folder above would go round for ever
@@ -66,7 +67,7 @@ def _walk(corpus: Path, problems: list[OSError]) -> Iterator[str]:
         folders.sort()
         for file in files:
             if file.lower().endswith(ENDINGS):
-                yield os.path.relpath(os.path.join(folder, file), corpus)
+                yield os.path.join(folder, file)[prefix:]
 
 
 def _read_table(path: Path) -> list[Listed] | None:
@@ -92,7 +93,7 @@ def _read_row(row: dict[str, str | None], where: str, seen: dict[str, str]) -> L
     if not name.strip():
         return Listed(where, problem="names no file")
     file = posixpath.normpath(name)
-    if posixpath.isabs(file) or file.split("/")[0] == ".." or "\0" in file:
+    if posixpath.isabs(file) or file.split("/")[0] == "..":
         return Listed(name, problem=f"leads outside the corpus ({where})")
     if split not in SPLITS:
         return Listed(file, problem=f"unknown split {split!r}, expected one of {', '.join(SPLITS)} ({where})")

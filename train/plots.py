@@ -40,7 +40,8 @@ def draw(report: Report, out: Path) -> None:
 def page(report: Report, plays: Plays) -> Figure:
     """Distributions, distances, drift, obedience, nats."""
     comparison = plays.comparison
-    figure = Figure(figsize=(17, 14.5), layout="constrained")
+    figure = Figure(figsize=(17, 15))
+    figure.subplots_adjust(left=0.045, right=0.985, bottom=0.03, top=0.915, wspace=0.27, hspace=0.36)
     FigureCanvasAgg(figure)
     panels: list[Callable[[Axes], None]] = [
         *(lambda axis, one=one: _distribution(axis, one) for one in comparison.likenesses),
@@ -57,8 +58,9 @@ def page(report: Report, plays: Plays) -> Figure:
         axis.tick_params(labelsize=9)
     first = report.scores[0]
     figure.suptitle(
-        f"{first.model}: {plays.minutes:g} minutes of it, and {first.pieces} pieces of the {first.split} split\n",
+        f"{first.model}: {plays.minutes:g} minutes of it, and {first.pieces} pieces of the {first.split} split",
         fontsize=15,
+        y=0.985,
     )
     figure.legend(
         handles=[
@@ -68,7 +70,7 @@ def page(report: Report, plays: Plays) -> Figure:
             Line2D([], [], color="black", linestyle="--", label="what was asked for"),
         ],
         loc="upper center",
-        bbox_to_anchor=(0.5, 0.985),
+        bbox_to_anchor=(0.5, 0.972),
         ncols=4,
         frameon=False,
     )
@@ -91,7 +93,7 @@ def _distribution(axis: Axes, one: Likeness) -> None:
     axis.stairs(one.generated_bins, edges, color=_PLAYED, linewidth=1.8)
     axis.set_xlim(edges[0], edges[-1])
     axis.set_ylim(bottom=0)
-    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.yaxis.set_major_formatter(PercentFormatter(1))
     axis.set_ylabel(f"share of {measure.counted}", fontsize=9)
     unit = f", {measure.unit}" if measure.unit not in ("", "s") else ""
     ceiling = "" if one.mean_ceiling is None else f", ceiling {one.mean_ceiling:.3f}"
@@ -108,10 +110,10 @@ def _distances(axis: Axes, comparison: Comparison) -> None:
         )
         for at, one in zip(place, comparison.likenesses, strict=True):
             axis.plot([min(one.ceiling), max(one.ceiling)], [at - 0.2] * 2, color=_REAL, linewidth=1.5)
-    axis.set_yticks(place, labels=[one.measure.name for one in comparison.likenesses])
+    axis.set_yticks(place, labels=[one.measure.name.replace(" ", "\n", 1) for one in comparison.likenesses])
     axis.set_xlim(left=0)
     ceiling = "" if comparison.ceiling is None else f", ceiling {comparison.ceiling:.3f}"
-    axis.set_title(f"distances (0 the same, 1 nothing in common)\nmean {comparison.distance:.3f}{ceiling}")
+    axis.set_title(f"distances from real, 0 to 1\nmean {comparison.distance:.3f}{ceiling}")
 
 
 def _drift(axis: Axes, comparison: Comparison, field: str) -> None:
@@ -131,7 +133,7 @@ def _drift(axis: Axes, comparison: Comparison, field: str) -> None:
     top = max((value for value in values(own) + values(real) if np.isfinite(value)), default=0.0)
     axis.set_ylim(0, 1.15 * top or 1.0)
     if field == "repetition":
-        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.yaxis.set_major_formatter(PercentFormatter(1))
         shares = ("-" if share is None else f"{share:.1%}" for share in comparison.repetition)
         axis.set_title("{}\nin all: played {}, real {}".format(_DRIFT[field], *shares))
     else:
@@ -181,8 +183,9 @@ def _nats(axis: Axes, report: Report) -> None:
         place = np.arange(len(labels)) + (i - (len(report.scores) - 1) / 2) * width
         bars = axis.bar(place, nats, 0.92 * width, color="#333333" if i == 0 else _OTHER, label=one.precision)
         axis.bar_label(bars, fmt="%.2f", fontsize=7, padding=1)
-    axis.set_xticks(np.arange(len(labels)), labels=labels)
-    axis.legend(frameon=False, fontsize=9)
+    axis.set_xticks(np.arange(len(labels)), labels=[label.replace(" ", "\n") for label in labels])
+    axis.margins(y=0.16)
+    axis.legend(frameon=False, fontsize=9, ncols=2, loc="upper left")
     axis.set_title(
         f"nats an event of the {report.scores[0].split} split\nperplexity {report.scores[0].perplexity:.2f}"
     )

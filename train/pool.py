@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -25,11 +25,12 @@ DEADLY = "whatever reads it dies: it crashes, or takes too much memory or time"
 WINDOW = 4  # files under way for each reader
 
 
-def encode_files(jobs: Sequence[Job]) -> Iterator[Encoded | str]:
-    """What `reading.encode_file` says of each, in their order. Raises OSError.
+def encode_files(jobs: Sequence[Job]) -> Generator[Encoded | str]:
+    """What `reading.encode_file` says of each, in their order.
 
-    Answers are small, the events being in files: a reader killed in the middle of a long answer would leave half of
-    it in the pipe, and the pool waiting for the other half.
+    Answers are small, the events being in files: a reader killed in the middle of a long answer would leave half
+    of it in the pipe, and the pool waiting for the other half.
+    Raises OSError where events cannot be written or no reader starts.
     """
     readers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     todo, waiting = deque(jobs), Waiting()
@@ -55,22 +56,33 @@ def encode_files(jobs: Sequence[Job]) -> Iterator[Encoded | str]:
 
 def _one_at_a_time(waiting: Waiting) -> Iterator[Encoded | str]:
     """The answers that a broken pool still owes: any of the files may have broken it."""
-    pool = None
+    pool: ProcessPoolExecutor | None = None
+    outcome: Encoded | str
     try:
         for job, future in waiting:
             if future.done() and not future.cancelled() and future.exception() is None:
                 yield future.result()
                 continue
-            pool = pool or _open_pool(1)
+            if pool is None:
+                pool = _open_pool(1)
+                _check(pool)
             try:
-                yield pool.submit(reading.encode_file, *job).result()
+                outcome = pool.submit(reading.encode_file, *job).result()
             except BrokenProcessPool:
                 pool.shutdown()
-                pool = None
-                yield DEADLY
+                pool, outcome = None, DEADLY
+            yield outcome
     finally:
         if pool:
             pool.shutdown()
+
+
+def _check(pool: ProcessPoolExecutor) -> None:
+    """Raises ChildProcessError if not even an idle reader lives: then the files are not to blame."""
+    try:
+        pool.submit(int).result()
+    except BrokenProcessPool as error:
+        raise ChildProcessError("the processes that read files die as they start") from error
 
 
 def _open_pool(readers: int) -> ProcessPoolExecutor:

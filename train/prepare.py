@@ -1,4 +1,4 @@
-"""A corpus of MIDI files -> shards of event indices, on all cores; killed at any moment, it goes on where it was."""
+"""A corpus of MIDI files -> shards of event indices, on all cores; an interrupted run goes on where it was."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def prepare(
 ) -> Prepared:
     """Encode the MIDI files of the folder `corpus` into the folder `out`; `Corpus(out)` reads them.
 
-    Splits are those of a MAESTRO-style CSV, or else dealt by piece, with the seed. `skipped.txt` in `out` names
-    each file that is not music we can read, and says why. The same files give the same bytes; an interrupted run
-    is gone on with where nothing has changed, and else begun anew. advance: called with (files done, all files).
+    Splits are those of a MAESTRO-style CSV, or else dealt with the seed: 80/10/10 of the pieces that could be
+    read; of one or two, all for training. `skipped.txt` in `out` names each file that could not, and says why. The
+    same files give the same bytes; an interrupted run is gone on with where nothing has changed, and else begun
+    anew. advance: called with (files done, all files).
 
     Raises ValueError where there is no music in `corpus`, where `out` lies within it, or where another process is
     writing to `out`; OSError.

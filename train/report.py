@@ -92,8 +92,15 @@ def report(
     with tempfile.TemporaryDirectory() as folder:
         shipped = Path(folder) / f"{path.stem}.onnx"
         network, values = load_network(path)
-        card = {"name": path.stem, "vocabulary": values["vocabulary"], "licence": "", "data": ""}
-        export(network, {**card, "training": {}, "scores": {}}, shipped, int8=True)
+        card = {
+            "name": path.stem,
+            "vocabulary": values["vocabulary"],
+            "licence": "",
+            "data": "",
+            "training": {"config": values["config"]},  # what it was told in training matters to how it is asked
+            "scores": {},
+        }
+        export(network, card, shipped, int8=True)
         found = _of_bundle(shipped, (full,), corpus, split, pieces, minutes, jobs, advance)
     return replace(found, scores=tuple(replace(one, model=path.name) for one in found.scores))
 

@@ -25,8 +25,10 @@ def table(report: Report) -> Table:
     """A section for each question, each with a heading of its own over the columns."""
     first = report.scores[0]
     title = f"{first.model}: {first.pieces} pieces of the {first.split} split"
-    drawn = Table(title=title, show_header=False, box=box.SIMPLE, show_edge=False, pad_edge=False)
-    drawn.add_column()
+    drawn = Table(
+        title=title, show_header=False, box=box.SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True
+    )
+    drawn.add_column(no_wrap=True)
     for _ in range(4):
         drawn.add_column(justify="right")
     _predicts(drawn, report)

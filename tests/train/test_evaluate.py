@@ -47,29 +47,31 @@ def write_corpus(folder: Path, vocabulary: Vocabulary = OORE) -> list[int]:
     return [len(piece) for piece in pieces]
 
 
-def tiny_network(uniform: bool = False) -> PerformanceRNN:
+def tiny_network(uniform: bool = False, vocabulary: Vocabulary = OORE) -> PerformanceRNN:
     """A network with weights large enough to have opinions, or with none at all."""
     torch.manual_seed(2)
-    network = PerformanceRNN(OORE, Conditioning().size, **SIZES).eval()
+    network = PerformanceRNN(vocabulary, Conditioning().size, **SIZES).eval()
     with torch.no_grad():
         for parameter in (network.h0, network.c0):
             parameter.normal_()
         network.output.weight.normal_(std=0.0 if uniform else 2.0)
         network.output.bias.zero_()
+        network.shared_out.zero_()
     return network
 
 
-def write_checkpoint(path: Path, network: PerformanceRNN) -> Path:
+def write_checkpoint(path: Path, network: PerformanceRNN, vocabulary: Vocabulary = OORE) -> Path:
     """What evaluation reads of a checkpoint."""
-    torch.save({"network": network.state_dict(), "vocabulary": asdict(OORE), "config": SIZES}, path)
+    weights = network.state_dict()
+    torch.save({"network": weights, "vocabulary": asdict(vocabulary), "config": SIZES, "events": 0}, path)
     return path
 
 
-def write_bundle(path: Path, network: PerformanceRNN, int8: bool) -> Path:
+def write_bundle(path: Path, network: PerformanceRNN, int8: bool, vocabulary: Vocabulary = OORE) -> Path:
     """A bundle with an empty card."""
     card = {
         "name": "tiny",
-        "vocabulary": asdict(OORE),
+        "vocabulary": asdict(vocabulary),
         "licence": "",
         "data": "",
         "training": {},
@@ -99,6 +101,7 @@ def test_torch_and_onnx_agree(tmp_path: Path, int8: bool, tolerance: float) -> N
     torch_scores = evaluate(write_checkpoint(tmp_path / "a.pt", network), tmp_path / "corpus")
     bundle_scores = evaluate(write_bundle(tmp_path / "a.onnx", network, int8), tmp_path / "corpus")
     assert torch_scores.nats_per_event > 1.1 * math.log(413)  # it has opinions, wrong ones
+    assert (torch_scores.precision, bundle_scores.precision) == ("fp32", "int8" if int8 else "fp32")
     assert bundle_scores.nats_per_event == pytest.approx(torch_scores.nats_per_event, abs=tolerance)
     assert bundle_scores.events == torch_scores.events
     assert bundle_scores.seconds == torch_scores.seconds
