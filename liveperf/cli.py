@@ -227,6 +227,31 @@ def generate(
 
 
 @commands.command()
+@click.argument("parameter", required=False)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE.yaml",
+    help="The setup to write it into; made if it is not there.",
+)
+@click.option("--in", "input", metavar="NAME", help="Listen to the port whose name holds NAME.")
+@click.option("--backend", type=click.Choice(config.BACKENDS), help="The MIDI system.")
+@click.option("--note", is_flag=True, help="A key may be the switch, too; it is no melody then.")
+@_errors
+def learn(parameter: str | None, config_file: Path, input: str | None, backend: str | None, note: bool) -> None:
+    """Teach it a knob: name PARAMETER (or an action such as turn), move the knob, done.
+
+    Without PARAMETER it shows what there is. The setup's comments stay.
+    """
+    from liveperf import learn as learning
+
+    name = (parameter or learning.ask()).replace("-", "_")
+    learning.learn(config_file, name, click.echo, input, backend, note)
+
+
+@commands.command()
 @_errors
 def ports() -> None:
     """List the MIDI ports that there are, for each backend."""
@@ -250,34 +275,20 @@ def ports() -> None:
 
 @commands.command()
 @click.argument("name", required=False)
+@click.option("--markdown", is_flag=True, help="A table of what is installed, as the README shows it.")
 @_errors
-def models(name: str | None) -> None:
+def models(name: str | None, markdown: bool) -> None:
     """List the models that there are; with NAME (or a file), the whole card of one."""
     from rich.console import Console
-    from rich.table import Table
 
-    from liveperf import bundle
+    from liveperf import bundle, catalogue
 
     if name is not None:
-        path = bundle.find(name)
-        card = bundle.load(name).card
-        click.echo(f"{card.name} ({path.stat().st_size / 1e6:.1f} MB, {path})")
-        click.echo(f"licence: {card.licence}\ndata: {card.data}")
-        vocabulary = card.vocabulary
-        click.echo(f"vocabulary: {vocabulary.size} events, {1000 / vocabulary.steps_per_second:g} ms a step")
-        for title, values in (("training", card.training), ("scores", card.scores)):
-            click.echo(f"{title}:")
-            for key, value in values.items():
-                click.echo(f"  {key}: {value}")
-        return
-    shown = Table("model", "MB", "events", "data", "licence", "nats/event", box=None, pad_edge=False)
-    for path in bundle.installed():
-        card = bundle.load(str(path)).card
-        score = card.scores.get("test_nats_per_event", {})
-        value = score.get("int8", "?") if isinstance(score, dict) else score
-        size = f"{path.stat().st_size / 1e6:.1f}"
-        shown.add_row(card.name, size, str(card.vocabulary.size), card.data, card.licence, str(value))
-    Console().print(shown)
+        click.echo(catalogue.card(bundle.find(name)))
+    elif markdown:
+        click.echo(catalogue.markdown())
+    else:
+        Console().print(catalogue.listing())
 
 
 @commands.command()

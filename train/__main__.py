@@ -217,6 +217,7 @@ def export_verb(
                 "name one with --corpus, or keep --fp32"
             )
         pieces = prepared.pieces("validation") or prepared.pieces("train")
+        out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
             draft = Path(scratch) / out.name
             export(network, card, draft)
