@@ -129,6 +129,9 @@ _CONFIG = click.option(
     metavar="FILE.yaml",
     help="A setup; options win over it.",
 )
+_PRESET = click.option(
+    "--preset", metavar="NAME", help="A setting that ships, or a file; --config and options win over it."
+)
 _SEED = click.option(
     "--seed", type=int, help="The same seed and the same input play the same. Left out: another each time."
 )
@@ -156,6 +159,7 @@ _CHANNEL = click.option(
     help="The MIDI system. Left out: the first that works.",
 )
 @_MODEL
+@_PRESET
 @_CONFIG
 @_SEED
 @_PRIME
@@ -169,11 +173,20 @@ _CHANNEL = click.option(
     help="Write what you and it played, on two tracks.",
 )
 @click.option("--no-thru", is_flag=True, help="Do not pass your own notes on to the output.")
+@click.option(
+    "--thru-channel",
+    type=click.IntRange(0, 16),
+    help="Pass your notes on on this channel. [0 to 16; default 0: as they come]",
+)
+@click.option(
+    "--input-channel", type=click.IntRange(0, 16), help="Listen to this channel only. [0 to 16; default 0: all]"
+)
 @_CHANNEL
 @_live_options()
 @_errors
 def play(
     config_file: Path | None,
+    preset: str | None,
     seed: int | None,
     prime: Path | None,
     duration: float | None,
@@ -184,10 +197,10 @@ def play(
     """Play: listen to a keyboard, send notes to a synth or DAW."""
     from liveperf import daemon
 
-    setup = _setup(config_file, options)
+    setup = _setup(config_file, preset, options)
     if no_thru:
         setup = config.apply(setup, {"thru": False})
-    daemon.play(setup, _seed(seed, setup), click.echo, prime, record, duration)
+    daemon.play(setup, _seed(seed, setup), click.echo, prime, record, duration, preset)
 
 
 @commands.command()
@@ -196,6 +209,7 @@ def play(
 )
 @click.option("--seconds", type=_Seconds(1, 86_400), default=60.0, help="How long. [1 to 86400 s; default 60]")
 @_MODEL
+@_PRESET
 @_CONFIG
 @_SEED
 @_PRIME
@@ -203,7 +217,13 @@ def play(
 @_live_options("mode")
 @_errors
 def generate(
-    out: Path, seconds: float, config_file: Path | None, seed: int | None, prime: Path | None, **options: Any
+    out: Path,
+    seconds: float,
+    config_file: Path | None,
+    preset: str | None,
+    seed: int | None,
+    prime: Path | None,
+    **options: Any,
 ) -> None:
     """Write a performance to a MIDI file, faster than it sounds. The same seed gives the same bytes."""
     from rich.console import Console
@@ -212,7 +232,7 @@ def generate(
     from liveperf import daemon, offline
     from liveperf.recorder import Recorder
 
-    setup = _setup(config_file, {**options, "mode": "solo"})
+    setup = _setup(config_file, preset, {**options, "mode": "solo"})
     Recorder(out)  # finds out whether the file can be written
     performer = daemon.make_performer(setup, _seed(seed, setup), prime)
     console = Console(stderr=True)
@@ -307,9 +327,11 @@ def doctor(backend: str | None, model: str) -> None:
     sys.exit(0 if healthy else FAILED)
 
 
-def _setup(config_file: Path | None, options: dict[str, Any]) -> config.Config:
-    """The config file with the options that were given on top."""
-    base = config.load(config_file) if config_file else config.Config(params=Params())
+def _setup(config_file: Path | None, preset: str | None, options: dict[str, Any]) -> config.Config:
+    """The preset, the config file on top of it, and the options that were given on top of both."""
+    base = config.load(config.find_preset(preset)) if preset else config.Config(params=Params())
+    if config_file:
+        base = config.load(config_file, base)
     return config.apply(base, {key: value for key, value in options.items() if value is not None})
 
 

@@ -15,8 +15,9 @@ from liveperf.params import ParamError, Params, nearest, row_named, table
 
 BACKENDS = ("alsa", "jack", "coremidi", "winmm")
 _HERE = Path(__file__).parent
-# In a wheel the package liveperf.maps; in a checkout the folder that it is made of.
+# In a wheel the packages liveperf.maps and liveperf.presets; in a checkout the folders that they are made of.
 MAPS = _HERE / "maps" if (_HERE / "maps").is_dir() else _HERE.parent / "configs" / "maps"
+PRESETS = _HERE / "presets" if (_HERE / "presets").is_dir() else _HERE.parent / "configs" / "live"
 
 
 class ConfigError(Exception):
@@ -32,9 +33,11 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    """A setup. `input` and `output` are parts of port names (None: virtual ports); channel is 1 to 16.
+    """A setup. `input` and `output` are parts of port names (None: virtual ports).
 
-    feedback: part of the name of the controller's own port, which is sent the parameters' values; None: none is.
+    channel: the machine's, 1 to 16. feedback: part of the name of the controller's own port, which is sent the
+    parameters' values; None: none is. input_channel: the only one that is listened to, 0 for all. thru_channel:
+    where the human's own notes go, 0 for the channel they come on. presets: names or files, in order of program.
     """
 
     input: str | None = None
@@ -47,10 +50,19 @@ class Config:
     params: Params = Params()
     map: ControlMap = DEFAULT
     feedback: str | None = None
+    input_channel: int = 0
+    thru_channel: int = 0
+    presets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (_is_whole(self.channel) and 1 <= self.channel <= 16):
-            raise ConfigError(f"channel {self.channel!r} is outside 1 to 16", ("channel",))
+        for key, lowest in (("channel", 1), ("input_channel", 0), ("thru_channel", 0)):
+            value = getattr(self, key)
+            if not (_is_whole(value) and lowest <= value <= 16):
+                raise ConfigError(f"{key} {value!r} is outside {lowest} to 16", (key,))
+        if isinstance(self.presets, list):
+            object.__setattr__(self, "presets", tuple(self.presets))
+        if not (isinstance(self.presets, tuple) and all(isinstance(one, str) for one in self.presets)):
+            raise ConfigError(f"presets {self.presets!r} is not a list of names or files", ("presets",))
         if not isinstance(self.thru, bool):
             raise ConfigError(f"thru {self.thru!r} is not true or false", ("thru",))
         if self.seed is not None and not _is_whole(self.seed):
@@ -73,12 +85,12 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def load(path: Path) -> Config:
-    """Read a config file; ConfigError says what is wrong with it."""
-    return parse(_text(path), path)
+def load(path: Path, base: Config | None = None) -> Config:
+    """Read a config file, on top of `base`; ConfigError says what is wrong with it."""
+    return parse(_text(path), path, base)
 
 
-def parse(text: str, path: Path) -> Config:
+def parse(text: str, path: Path, base: Config | None = None) -> Config:
     """The config that a text makes; `path` is for messages, and its folder for the maps named in the text."""
     values, node = _values(text, path)
     if values is None:
@@ -86,7 +98,7 @@ def parse(text: str, path: Path) -> Config:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected a table of keys and values, found {type(values).__name__}")
     try:
-        return apply(Config(), values, path.parent)
+        return apply(base or Config(), values, path.parent)
     except ConfigError as error:
         raise _in_file(error, path, node) from error
 
@@ -174,6 +186,20 @@ def find_map(name: str, folder: Path = Path()) -> Path:
 def shipped_maps() -> list[str]:
     """The names of the maps that ship."""
     return sorted(path.stem for path in MAPS.glob("*.yaml"))
+
+
+def find_preset(name: str, folder: Path = Path()) -> Path:
+    """The file of a preset that ships, by its name, or of a path; ConfigError names the nearest."""
+    if Path(name).suffix or Path(name).name != name:
+        return folder / Path(name).expanduser()
+    if name not in shipped_presets():
+        raise ConfigError(f"no preset {name!r}{nearest(name, shipped_presets())} (a file's name ends in .yaml)")
+    return PRESETS / f"{name}.yaml"
+
+
+def shipped_presets() -> list[str]:
+    """The names of the presets that ship."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
 def _entries(said: list[Any], place: tuple[Any, ...]) -> list[Entry]:

@@ -138,7 +138,7 @@ class Mapper:
             if _fits(params, entry.to, value):
                 values = {entry.to: value}
             else:
-                held = replace(held, given=self.state[index].given)
+                held = replace(held, given=None)  # the knob has left the value behind, and is to meet it anew
         self.state = (*self.state[:index], held, *self.state[index + 1 :])
         return Outcome(True, values, actions, entry)
 

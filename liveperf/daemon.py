@@ -7,6 +7,7 @@ import gc
 import queue
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -14,14 +15,17 @@ from types import FrameType
 import mido
 
 from liveperf import bundle, ports
+from liveperf import engine as engines
 from liveperf.clock import SystemClock, sleep
 from liveperf.codec import encode
-from liveperf.config import Config
+from liveperf.config import Config, ConfigError
+from liveperf.echo import Echo
 from liveperf.engine import Engine, Received
 from liveperf.generator import Generator
 from liveperf.midifile import from_start, read_notes
 from liveperf.output import Output, Thru
 from liveperf.performer import Performer
+from liveperf.presets import Presets
 from liveperf.recorder import Recorder, RecordError
 from liveperf.voices import Owner
 
@@ -50,30 +54,40 @@ def play(
     prime: Path | None = None,
     record: Path | None = None,
     duration_s: float | None = None,
+    preset: str | None = None,
 ) -> None:
     """Play until a signal or the end of the duration; every note has been released when it returns.
 
-    say: told what to connect where, and at the end what was played. Raises BundleError, MidiFileError,
-    PortError and RecordError before it starts, DaemonError when a thread has died or the recording
-    cannot be kept. Main thread only.
+    say: told what to connect where, what happens, and at the end what was played. preset: the name of the one that
+    `config` was made from. Raises BundleError, MidiFileError, PortError and RecordError before it starts,
+    DaemonError when a thread has died or the recording cannot be kept. Main thread only.
     """
     recorder = Recorder(record) if record else None
     performer = make_performer(config, seed, prime)
+    presets = Presets(config, preset)
     backend = ports.choose(config.backend)
     clock = SystemClock()
     with contextlib.ExitStack() as stack:
-        ended = stack.enter_context(_signals())  # until all is closed: a second Ctrl-C interrupts nothing
+        news = stack.enter_context(_signals())  # until all is closed: a second Ctrl-C interrupts nothing
         port = backend.open_output(config.output)
         stack.callback(port.close)
-        output = Output(port.send, clock, recorder.add if recorder else None)
-        engine = Engine(performer, output, clock, config.channel, config.knobs)
+        show = None
+        if config.feedback is not None:
+            controller = backend.open_output(config.feedback, "feedback")
+            stack.callback(controller.close)
+            show = controller.send
+        loop = Loop(port.send, clock)
+        output = Output(loop.send, clock, recorder.add if recorder else None, show)
+        engine = Engine(performer, output, clock, config.channel, config.map, news.put)
 
         def receive(message: mido.Message) -> None:  # in the input's thread: stamp, enqueue, return
             now = clock.now()
-            if config.thru and _passes(message, config):
-                output.put(Thru(message))
+            if not _is_heard(message, config) or loop.returns(now, message):
+                return
+            if config.thru and _passes(message) and engine.controls.find(message) is None:
+                output.put(Thru(_readdressed(message, config)))
             engine.put(Received(now, message))
-            if recorder:
+            if recorder and _passes(message):
                 recorder.add(now, Owner.HUMAN, message)
 
         keyboard = backend.open_input(config.input, receive)
@@ -86,7 +100,7 @@ def play(
         sys.setswitchinterval(SWITCH_S)
         gc.freeze()  # what start-up made is never garbage: later collections are short
         try:
-            _wait(clock, ended, engine, output, duration_s)
+            _attend(clock, news, engine, output, presets, say, duration_s)
         finally:
             keyboard.stop()  # nothing more comes in; what may block waits until the notes are released
             engine.stop()
@@ -98,18 +112,44 @@ def play(
     _check(engine, output, released)
 
 
+class Loop:
+    """An output that knows what it sent a moment ago, should it come back in. Thread-safe."""
+
+    def __init__(self, send: Callable[[mido.Message], None], clock: SystemClock) -> None:
+        self._send, self._clock = send, clock
+        self._echo, self._lock = Echo(), threading.Lock()
+
+    def send(self, message: mido.Message) -> None:
+        """Send, and remember. Output thread."""
+        with self._lock:
+            self._echo.sent(self._clock.now(), message)
+        self._send(message)
+
+    def returns(self, now: float, message: mido.Message) -> bool:
+        """Whether a message that has come in is one of ours. Input thread."""
+        with self._lock:
+            return hasattr(message, "channel") and self._echo.is_echo(now, message)
+
+
+def _is_heard(message: mido.Message, config: Config) -> bool:
+    channel = getattr(message, "channel", None)
+    return channel is None or not config.input_channel or channel == config.input_channel - 1
+
+
+def _passes(message: mido.Message) -> bool:
+    """Whether the human's message is one for a synth: of a channel, not of the clock or the system."""
+    return hasattr(message, "channel")
+
+
+def _readdressed(message: mido.Message, config: Config) -> mido.Message:
+    return message.copy(channel=config.thru_channel - 1) if config.thru_channel else message
+
+
 def _save(recorder: Recorder, start_s: float) -> None:
     try:
         recorder.save(start_s)
     except RecordError as error:
         raise DaemonError(str(error)) from error
-
-
-def _passes(message: mido.Message, config: Config) -> bool:
-    """Whether the human's message goes on to the output: notes and controllers, but no knobs of ours."""
-    if message.type == "control_change":
-        return message.control not in config.knobs
-    return hasattr(message, "channel")
 
 
 def greeting(config: Config, backend: ports.Backend, keyboard: str, output: str) -> Iterator[str]:
@@ -120,33 +160,58 @@ def greeting(config: Config, backend: ports.Backend, keyboard: str, output: str)
     yield f"  {output} -> your synth or DAW" if config.output is None else f"  playing to {output}"
 
 
+News = int | engines.News
+"""A signal, or what the engine has to say."""
+
+
 @contextlib.contextmanager
-def _signals() -> Iterator[queue.SimpleQueue[int]]:
+def _signals() -> Iterator[queue.SimpleQueue[News]]:
     """A queue that gets the signals that end a program, as often as they come."""
-    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+    news: queue.SimpleQueue[News] = queue.SimpleQueue()
 
     def end(number: int, _: FrameType | None) -> None:
-        ended.put(number)
+        news.put(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     # a terminal that is closed, on Linux and macOS; how Windows ends a console program
     numbers += [getattr(signal, name) for name in ("SIGHUP", "SIGBREAK") if hasattr(signal, name)]
     before = {number: signal.signal(number, end) for number in numbers}
     try:
-        yield ended
+        yield news
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _wait(
-    clock: SystemClock, ended: queue.SimpleQueue[int], engine: Engine, output: Output, duration_s: float | None
+def _attend(
+    clock: SystemClock,
+    inbox: queue.SimpleQueue[News],
+    engine: Engine,
+    output: Output,
+    presets: Presets,
+    say: Callable[[str], None],
+    duration_s: float | None,
 ) -> None:
-    """Until a signal, the end of the duration, or the death of a thread."""
+    """Until a signal, the end of the duration, or the death of a thread; meanwhile see to presets."""
     end = clock.now() + (duration_s if duration_s is not None else float("inf"))
     while clock.now() < end and engine.alive and output.failure is None:
-        if clock.wait(ended, min(end, clock.now() + 0.25)) is not None:
+        news = clock.wait(inbox, min(end, clock.now() + 0.25))
+        if isinstance(news, int):
             return
+        if isinstance(news, str):
+            say(news)
+        elif news is not None:
+            try:
+                name, change = presets.change(news)
+            except (ConfigError, bundle.BundleError) as error:
+                say(f"{error}; everything stays as it was")
+                continue
+            vocabulary = change.generator.vocabulary if change.generator else None
+            if vocabulary and vocabulary != engine.performer.generator.vocabulary:
+                say(f"preset {name}: its model has other steps than the one that plays; start anew with it")
+                continue
+            engine.put(change)
+            say(f"preset {name}")
 
 
 def _check(engine: Engine, output: Output, released: bool) -> None:

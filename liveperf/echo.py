@@ -12,8 +12,8 @@ WINDOW_S = 0.15  # a message that comes back does so within this
 class Echo:
     """What was sent a moment ago. Not thread-safe: `sent` and `is_echo` are called under one lock.
 
-    A note-on is an echo if the very same was sent within the window: same channel, pitch and velocity. A note-off is
-    one if its note-on was, so that a note of the human's is never left hanging.
+    A note-on is an echo if the very same was sent within the window: same channel, pitch and velocity. A note-off
+    is one if its note-on was, so that a note of the human's is never left hanging.
     """
 
     def __init__(self) -> None:

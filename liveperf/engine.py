@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import mido
 
 from liveperf.clock import Clock, prefer_this_thread
-from liveperf.output import Output, Play, Release
-from liveperf.params import Params, row_named
+from liveperf.controls import DEFAULT, Action, ControlMap, Mapper, feedback
+from liveperf.generator import Generator
+from liveperf.knobs import Entry
+from liveperf.metronome import MESSAGES, Metronome
+from liveperf.midiclock import ClockEvent
+from liveperf.output import Output, Play, Release, Show
+from liveperf.params import Params
 from liveperf.performer import Performer
 from liveperf.timeline import Timeline
 from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL, Owner
@@ -30,8 +36,22 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Another setting: of parameters, knobs, model; None leaves what is."""
+
+    params: Params | None = None
+    controls: ControlMap | None = None
+    generator: Generator | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the thread."""
+
+
+Item = Received | Change | Stop
+News = str | Action
+"""What the engine has to say: something for the musician to read, or a preset that is asked for."""
 
 
 @dataclass
@@ -47,7 +67,7 @@ class Engine:
     """Runs a performer in real time.
 
     `put` is thread-safe and does not block. `work` and `take` are what the thread does: tests call them in virtual
-    time.
+    time. `controls` may be read by any thread: it is replaced whole.
     """
 
     def __init__(
@@ -56,26 +76,38 @@ class Engine:
         output: Output,
         clock: Clock,
         channel: int = 1,
-        knobs: dict[int, str] | None = None,
+        controls: ControlMap = DEFAULT,
+        tell: Callable[[News], None] = lambda news: None,
     ) -> None:
-        """channel: 1 to 16, of the machine's notes. knobs: controller number -> parameter."""
-        self.inbox: queue.SimpleQueue[Received | Params | Stop] = queue.SimpleQueue()
+        """channel: 1 to 16, of the machine's notes. tell: must not block."""
+        self.inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self.performer, self.counts = performer, Counts()
         self.failure: Exception | None = None
-        self._output, self._clock = output, clock
-        self._channel, self._knobs = channel, knobs or {}
+        self._output, self._clock, self._tell = output, clock, tell
+        self._channel, self._mapper = channel, Mapper(controls)
         self._rate = performer.generator.vocabulary.steps_per_second
-        self.timeline = Timeline(clock.now(), self._rate)
+        self._metronome = Metronome(clock.now(), self._rate, performer.params)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="liveperf-engine", daemon=True)
 
-    def put(self, item: Received | Params | Stop) -> None:
+    @property
+    def timeline(self) -> Timeline:
+        """Where the steps lie in time."""
+        return self._metronome.timeline
+
+    @property
+    def controls(self) -> ControlMap:
+        """The knobs that are followed."""
+        return self._mapper.map
+
+    def put(self, item: Item) -> None:
         """Hand something over, from any thread."""
         self.inbox.put(item)
 
     def start(self) -> None:
         """Start the thread; the performance begins now."""
-        self.timeline = Timeline(self._clock.now(), self._rate)
+        self._metronome = Metronome(self._clock.now(), self._rate, self.performer.params)
+        self._show(None)
         self._thread.start()
 
     def stop(self) -> None:
@@ -93,32 +125,37 @@ class Engine:
         try:
             while not self._stopping:
                 self.take(self._clock.wait(self.inbox, self.work()))
+                while not self.inbox.empty():  # a knob that is swept is followed to where it is by now
+                    self.take(self.inbox.get_nowait())
         except Exception as error:  # whatever it was, no note may hang
             self.failure = error
             self._output.put(Release(Owner.MACHINE))
 
     def work(self) -> float:
         """Close the steps whose time has come, or plan ahead; returns until when to wait (s)."""
-        self._catch_up(self._clock.now())
+        now = self._clock.now()
+        self._catch_up(now)
+        if now >= self._metronome.lost_at:
+            self._follow(self._metronome.advance(now, self.performer.now))
         if self.performer.plan_ahead():
-            return self._clock.now()
-        return self.timeline.time_of(self.performer.next_due) - LEAD_S
+            return now
+        return min(self.timeline.time_of(self.performer.next_due) - LEAD_S, self._metronome.lost_at)
 
-    def take(self, item: Received | Params | Stop | None) -> None:
+    def take(self, item: Item | None) -> None:
         """Take one thing in."""
         if isinstance(item, Received):
             self._catch_up(item.at)
-            self._receive(item.message)
-        elif isinstance(item, Params):
+            self._receive(item)
+        elif isinstance(item, Change):
             self._catch_up(self._clock.now())
-            self.performer.set_params(item)
+            self._change(item)
         elif isinstance(item, Stop):
             self._stopping = True
 
     def _catch_up(self, now: float) -> None:
         late = now - self.timeline.time_of(self.performer.next_due)
         if late > TOLERANCE_S:
-            self.timeline = self.timeline.delayed(late)
+            self._metronome.delay(late, now)
             self.counts.delays += 1
         step = self.timeline.step_at(now + LEAD_S)
         if step <= self.performer.now:
@@ -129,31 +166,79 @@ class Engine:
             self._output.put(Play(at, note.message(self._channel), at + limit_s))
             self.counts.notes_out += bool(note.velocity)
 
-    def _receive(self, message: mido.Message) -> None:
-        performer = self.performer
-        if message.type == "note_on" and message.velocity > 0:
+    def _receive(self, received: Received) -> None:
+        performer, message = self.performer, received.message
+        outcome = self._mapper.receive(message, performer.params)
+        if outcome.consumed:
+            self._set(performer.params.replace(**outcome.values), outcome.entry)
+            for action in outcome.actions:
+                self._act(action)
+        elif message.type == "note_on" and message.velocity > 0:
             performer.note_on(message.note, message.velocity)
             self.counts.notes_in += 1
         elif message.type in ("note_on", "note_off"):
             performer.note_off(message.note)
         elif message.type == "control_change":
             self._control(message.control, message.value)
+        elif message.type in MESSAGES:
+            sixteenths = message.pos if message.type == "songpos" else 0
+            self._follow(self._metronome.receive(message.type, received.at, performer.now, sixteenths))
 
     def _control(self, number: int, value: int) -> None:
-        performer = self.performer
         if number == PEDAL:
-            performer.pedal(value)
+            self.performer.pedal(value)
         elif number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
-            performer.lift()
-            performer.release()
-        elif number in self._knobs:
-            name = self._knobs[number]
-            performer.set_params(turn_knob(performer.params, name, value))
+            self.performer.lift()
+            self.performer.release()
 
+    def _act(self, action: Action) -> None:
+        if action.name == "panic":
+            self.performer.lift()
+            self.performer.release()
+            self._output.put(Release(Owner.HUMAN))
+        elif action.name == "turn":
+            self.performer.turn()
+        else:
+            self._tell(action)
 
-def turn_knob(params: Params, name: str, position: int) -> Params:
-    """The parameters after a knob was turned to 0 to 127; one that does not fit the rest stays put."""
-    try:
-        return params.replace(**{name: row_named(name).from_knob(position)})
-    except ValueError:
-        return params
+    def _change(self, change: Change) -> None:
+        if change.generator is not None:
+            self.performer.adopt(change.generator)
+        if change.controls is not None:
+            self._mapper = Mapper(change.controls)
+        if change.params is not None:
+            self._set(change.params)
+        if change.controls is not None:
+            self._show(None)
+
+    def _set(self, params: Params, moved: Entry | None = None) -> None:
+        before = self.performer.params
+        if params == before:
+            return
+        self.performer.set_params(params)
+        self._metronome.set_params(params, self.performer.now)
+        self.performer.set_tempo(self._metronome.tempo)
+        self._show(before, moved)
+
+    def _show(self, before: Params | None, moved: Entry | None = None) -> None:
+        """Let the controller's rings, faders and lamps show the parameters."""
+        for message in feedback(self.controls, before, self.performer.params, moved):
+            self._output.put(Show(message))
+
+    def _follow(self, events: tuple[ClockEvent, ...]) -> None:
+        """What the MIDI clock does, the performer does too."""
+        metronome = self._metronome
+        for event in events:
+            if event is ClockEvent.STOPPED:
+                self.performer.halt(True)
+            elif event in (ClockEvent.STARTED, ClockEvent.CONTINUED):
+                self.performer.halt(False)
+                if event is ClockEvent.STARTED:
+                    self.performer.release()
+            elif event is ClockEvent.LOST:
+                self._tell(f"the MIDI clock is lost; carrying on at {metronome.bpm:.1f} bpm")
+            elif event is ClockEvent.FOUND:
+                self._tell(f"following a MIDI clock at {metronome.bpm:.1f} bpm")
+        if events:
+            self.performer.set_tempo(metronome.tempo)
+            self.performer.beats = metronome.beats

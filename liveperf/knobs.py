@@ -162,14 +162,19 @@ class Entry:
             raise MapError("button momentary needs a release, and a program change has none: use toggle", "button")
         row = row_named(self.to)
         values = tuple(_checked(row, value, "values") for value in self.values)
-        states = _two_states(row)
-        if states and not values:
-            values = states if self.button == "toggle" else tuple(one for one in states if one != row.default)
+        values = values or self._usual_values
         wanted = 2 if self.button == "toggle" else 1
         if not len(values) == len(set(values)) == wanted:
             remedy = "two different ones: `values: [a, b]`" if wanted == 2 else "the one that it gives: `value: a`"
             raise MapError(f"button {self.button} of {self.to} ({row.bounds}) needs {remedy}", "button")
         object.__setattr__(self, "values", values)
+
+    @property
+    def _usual_values(self) -> tuple[Any, ...]:
+        """What a button gives that does not say: both values of a parameter with two, or the one not its default."""
+        row = row_named(self.to)
+        states = two_states(row)
+        return states if self.button == "toggle" else tuple(one for one in states if one != row.default)
 
     def _check_knob(self) -> None:
         row = row_named(self.to)
@@ -270,10 +275,10 @@ class Entry:
             value = getattr(self, name)
             if value != getattr(Entry, name):
                 said[key] = list(value) if isinstance(value, tuple) else value
-        if self.button in ("set", "momentary"):
+        if self.button is not None and self.values == self._usual_values:
+            del said["values"]
+        elif self.button in ("set", "momentary"):
             (said["value"],) = said.pop("values")
-        if self.button == "set":  # what `value` means by itself
-            del said["button"]
         return said
 
 
@@ -310,7 +315,7 @@ def entry(said: Any) -> Entry:
     return Entry(kind.name, number, said["to"], said.get("channel"), **values)
 
 
-def _two_states(row: Row) -> tuple[Any, ...]:
+def two_states(row: Row) -> tuple[Any, ...]:
     """The two values of a parameter that has no more, in order; else none."""
     if len(row.choices) == 2:
         return row.choices

@@ -17,6 +17,7 @@ from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, Owner, Voices
 
 STOP_S = 1.0
 PRIORITY = 20  # it only ever works briefly
+Send = Callable[[mido.Message], None]
 Sent = Callable[[float, Owner, mido.Message], None]
 
 
@@ -32,6 +33,13 @@ class Play:
 @dataclass(frozen=True, slots=True)
 class Thru:
     """A message of the human, to be sent now."""
+
+    message: mido.Message
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """A message for the controller's own lamps and motors, to be sent there now."""
 
     message: mido.Message
 
@@ -66,19 +74,22 @@ class Output:
     `put` is thread-safe and does not block. `work` is what the thread does: tests call it in virtual time.
     """
 
-    def __init__(self, send: Callable[[mido.Message], None], clock: Clock, sent: Sent | None = None) -> None:
-        """send: writes to the port. sent: told of each (time, owner, message) of the machine; must not block."""
-        self.inbox: queue.SimpleQueue[Play | Thru | Release | _Stop] = queue.SimpleQueue()
+    def __init__(self, send: Send, clock: Clock, sent: Sent | None = None, show: Send | None = None) -> None:
+        """send: writes to the port. sent: told of each (time, owner, message) of the machine; must not block.
+
+        show: writes to the controller's own port.
+        """
+        self.inbox: queue.SimpleQueue[Play | Thru | Show | Release | _Stop] = queue.SimpleQueue()
         self.lateness = Lateness()
         self.priority = "normal"
         self.failure: Exception | None = None
-        self._send, self._clock, self._sent = send, clock, sent
+        self._send, self._clock, self._sent, self._show = send, clock, sent, show
         self._voices = Voices()
         self._waiting: list[tuple[float, int, Play]] = []
         self._order = itertools.count()
         self._thread = threading.Thread(target=self._run, name="liveperf-output", daemon=True)
 
-    def put(self, item: Play | Thru | Release) -> None:
+    def put(self, item: Play | Thru | Show | Release) -> None:
         """Hand something over, from any thread."""
         self.inbox.put(item)
 
@@ -106,12 +117,15 @@ class Output:
         first = self._waiting[0][0] if self._waiting else float("inf")
         return min(first, self._voices.next_end)
 
-    def work(self, item: Play | Thru | Release | _Stop | None) -> bool:
+    def work(self, item: Play | Thru | Show | Release | _Stop | None) -> bool:
         """Take an item in, send what is due; False when it was told to stop."""
         if isinstance(item, Play):
             heapq.heappush(self._waiting, (item.at, next(self._order), item))
         elif isinstance(item, Thru):
             self._send_all(self._thru(item.message))
+        elif isinstance(item, Show):
+            if self._show is not None:
+                self._show(item.message)
         elif isinstance(item, Release):
             if item.owner is Owner.MACHINE:
                 self._waiting.clear()

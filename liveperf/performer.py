@@ -45,7 +45,7 @@ class Performer:
         self._stale = False  # the committed state was told of another wish
         self._touch = Touch()
         self._close = FAR
-        self._releasing = self._turning = False
+        self._releasing = self._turning = self._halted = False
         self._sent: list[MachineNote] = []
 
     # What comes in; it counts from the next step on.
@@ -90,6 +90,12 @@ class Performer:
         self.params = params
         self._steer()
 
+    def halt(self, halted: bool) -> None:
+        """The song stands still: end every note and only listen; or it goes on, and the mode begins anew."""
+        if halted != self._halted:
+            self._halted = halted
+            self._releasing = True
+
     def set_tempo(self, ratio: float) -> None:
         """The tempo of a MIDI clock, in units of the reference."""
         self._tempo = ratio
@@ -112,7 +118,7 @@ class Performer:
             self.plan.rewind(self.generator.retold(self.plan.committed, self.wish))
 
     def adopt(self, generator: Generator) -> None:
-        """Play on with another model of the same vocabulary, what sounds sounding on; ValueError for another one."""
+        """Play on with another model, what sounds sounding on; ValueError for another vocabulary."""
         if generator.vocabulary != self.generator.vocabulary:
             raise ValueError("a model of another vocabulary cannot take over")
         self._refresh()
@@ -181,6 +187,8 @@ class Performer:
         return self.generator.vocabulary.steps_per_second * self.pace
 
     def _timer(self) -> tuple[int, Trigger] | None:
+        if self._halted:
+            return None
         timer = self.session.timer(self.params, self.rate)
         if timer is not None and timer[1] is Trigger.GAP:
             return self.beats.next(timer[0]), Trigger.GAP
@@ -243,6 +251,8 @@ class Performer:
         self._close = FAR
 
     def _trigger(self, trigger: Trigger, step: int) -> None:
+        if self._halted:
+            return
         self.session, action = self.session.after(trigger, step)
         if action is Action.NONE:
             return

@@ -81,9 +81,9 @@ class Backend:
         """
         return InputPort(self, wanted, callback)
 
-    def open_output(self, wanted: str | None) -> RtMidiOutput:
+    def open_output(self, wanted: str | None, purpose: str = "out") -> RtMidiOutput:
         """Send to the first port whose name holds `wanted`, or make a virtual one (None)."""
-        return RtMidiOutput(self, wanted)
+        return RtMidiOutput(self, wanted, purpose)
 
     def _client(self, direction: str) -> str:
         # JACK renames a second client of one name to liveperf-01; the others show both ports under one.
@@ -101,7 +101,7 @@ class InputPort:
         self._callback = callback
         with _quiet():
             self._port = rtmidi.MidiIn(backend.api, name=backend._client("in"), queue_size_limit=QUEUE_SIZE)
-            self._port.ignore_types(sysex=True, timing=True, active_sense=True)
+            self._port.ignore_types(sysex=True, timing=False, active_sense=True)
             self.name = _open(self._port, backend, wanted, "input")
         self._listening = True
         self._thread = threading.Thread(target=self._listen, name="liveperf-input", daemon=True)
@@ -137,9 +137,9 @@ class InputPort:
 class RtMidiOutput:
     """A port to send to."""
 
-    def __init__(self, backend: Backend, wanted: str | None) -> None:
+    def __init__(self, backend: Backend, wanted: str | None, purpose: str = "out") -> None:
         with _quiet():
-            self._port = rtmidi.MidiOut(backend.api, name=backend._client("out"))
+            self._port = rtmidi.MidiOut(backend.api, name=backend._client(purpose))
             self.name = _open(self._port, backend, wanted, "output")
 
     def send(self, message: mido.Message) -> None:

@@ -21,8 +21,8 @@ TOLERANCE = 1e-6  # of a step or beat: rounding, not lateness
 class Timeline:
     """Position `origin` lies at `origin_s` of a clock; `rate` positions make a second.
 
-    For `settle_s` from there on it is `settle_rate` that counts: a straight line with one bend, if that is more than
-    0. Thread-safe: a value. All rates are above 0, so that positions never go back.
+    Unless `settle_s` is 0, `settle_rate` counts for so long from there on: a straight line with one bend.
+    Thread-safe: a value. Rates are above 0, so that positions never go back; ValueError otherwise.
     """
 
     origin_s: float
@@ -74,12 +74,13 @@ class Timeline:
     ) -> Timeline:
         """From a time on, gradually into a target: it begins where this one is then, and ends as the target.
 
-        A phase error of x seconds takes max(settle_s, x / stretch) seconds. Meanwhile the rate is that of the target
-        within +-stretch (a part below 1), or, where it has a bend of its own, of the target's mean.
+        A phase error of x seconds takes max(settle_s, x / stretch) seconds. Meanwhile the rate is that of the
+        target (its mean, where it has a bend of its own) within +-stretch, which is a part below 1.
         """
         here = self.position_at(time_s)
         apart = abs(target.position_at(time_s) - here)
-        over_s = max(settle_s, apart / (stretch * target.rate), target.origin_s + target.settle_s - time_s)
+        slowest = min(target.rate, target.settle_rate or target.rate)
+        over_s = max(settle_s, apart / (stretch * slowest), target.origin_s + target.settle_s - time_s)
         aim = target.position_at(time_s + over_s)
         return Timeline(time_s, target.rate, here, over_s, (aim - here) / over_s)
 
@@ -88,7 +89,7 @@ class Timeline:
 class Tie:
     """Which step falls on which beat: `step` on `beat`, and `steps_per_beat` from one beat to the next.
 
-    Thread-safe: a value. Tied anew at a whole step on the first beat of a phrase, the phrase begins exactly there.
+    Thread-safe: a value.
     """
 
     step: float
@@ -107,8 +108,16 @@ class Tie:
         """Where the steps lie in time when the beats lie like this."""
         ratio = self.steps_per_beat
         return Timeline(
-            beats.origin_s, beats.rate * ratio, self.step_of(beats.origin), beats.settle_s, beats.settle_rate * ratio
+            beats.origin_s,
+            beats.rate * ratio,
+            self.step_of(beats.origin),
+            beats.settle_s,
+            beats.settle_rate * ratio,
         )
+
+    def whole(self, beat: float) -> Tie:
+        """The same within half a step, so that a whole step falls on a beat: what begins there begins on time."""
+        return Tie(round(self.step_of(beat)), beat, self.steps_per_beat)
 
     def at_ratio(self, steps_per_beat: float, step: float) -> Tie:
         """From a step on, at another speed."""
@@ -126,8 +135,8 @@ class Tie:
 def steps_per_beat(steps_per_second: float, reference_bpm: float, speed: float = 1.0) -> float:
     """Steps from one beat of the clock to the next.
 
-    At `reference_bpm` the music runs at its own speed (times `speed`), at twice that tempo twice as fast: the rate is
-    steps_per_second * speed * tempo / reference_bpm.
+    At `reference_bpm` the music runs at its own speed (times `speed`), at twice that tempo twice as fast: the rate
+    is steps_per_second * speed * tempo / reference_bpm.
     """
     return steps_per_second * speed * 60 / reference_bpm
 

@@ -92,6 +92,8 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "range.yaml").write_text("density: 99\n")
     (tmp_path / "type.yaml").write_text("channel: loud\n")
     (tmp_path / "bad.yaml").write_text("density: [\n")
+    (tmp_path / "map.yaml").write_text("map:\n  - {cc: 1, to: density}\n  - {cc: 200, to: top_p}\n")
+    (tmp_path / "twice.yaml").write_text("map:\n  - {cc: 1, to: density}\n  - {cc: 1, to: top_p}\n")
     (tmp_path / "nul.yaml").write_text("density: \0\n")
 
 
@@ -111,10 +113,18 @@ WRONG = [
     (["--model", "."], ["no model file '.'"]),
     (["--config", "missing.yaml"], ["missing.yaml: No such file or directory"]),
     (["--config", "."], [".: Is a directory"]),
-    (["--config", "unknown.yaml"], ["unknown.yaml: unknown key 'temprature'; did you mean 'temperature'?"]),
-    (["--config", "range.yaml"], ["range.yaml: density 99 is outside 0 to 32 notes/s"]),
-    (["--config", "type.yaml"], ["type.yaml: channel 'loud' is outside 1 to 16"]),
+    (
+        ["--config", "unknown.yaml"],
+        ["unknown.yaml, line 1: unknown key 'temprature'; did you mean 'temperature'?"],
+    ),
+    (["--config", "range.yaml"], ["range.yaml, line 1: density 99 is outside 0 to 32 notes/s"]),
+    (["--config", "type.yaml"], ["type.yaml, line 1: channel 'loud' is outside 1 to 16"]),
     (["--config", "bad.yaml"], ["bad.yaml, line 2: not YAML"]),
+    (
+        ["--config", "map.yaml"],
+        ["map.yaml, line 3: cc 200 is not a controller from 0 to 119 other than the pedal, 64"],
+    ),
+    (["--config", "twice.yaml"], ["twice.yaml, line 3: CC 1 is already for density: take one out"]),
     (["--config", "nul.yaml"], ["nul.yaml: not YAML: unacceptable character"]),
     (["--prime", "missing.mid"], ["missing.mid: No such file or directory"]),
     (["--prime", "."], [".: Is a directory"]),
@@ -168,6 +178,17 @@ def test_generate_refuses_wrong_use(arguments: list[str], said: list[str], run: 
         (["generate", "--out", "a.mid", "--seconds", "nan"], "'nan' is not a number of seconds"),
         (["generate", "--out", "a.mid", "--seconds", "0"], "1<=x<=86400"),
         (["generate", "--out", "a.mid", "--mode", "duet"], "No such option"),
+        (["learn", "density"], "Missing option '--config'"),
+        (
+            ["learn", "densty", "--config", "new.yaml"],
+            "unknown parameter or action 'densty'; did you mean 'density'?",
+        ),
+        (["learn", "density", "--config", "bad.yaml"], "bad.yaml, line 2: not YAML"),
+        (["learn", "density", "--config", "."], "'.' is a directory"),
+        (
+            ["learn", "density", "--note", "--config", "new.yaml"],
+            "density has more than two values: learn it without",
+        ),
         (["models", "nope"], "no model named 'nope'"),
         (["models", "broken.onnx"], "broken.onnx: not a liveperf bundle"),
     ],

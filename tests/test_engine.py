@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveperf.engine import LEAD_S, Engine, Received, turn_knob
+from liveperf.controls import Action, ControlMap
+from liveperf.engine import LEAD_S, Change, Engine, Received
 from liveperf.events import OORE
 from liveperf.generator import Generator
+from liveperf.knobs import Entry
 from liveperf.output import Output, Thru, _Stop
 from liveperf.params import MODES, Params
 from liveperf.performer import MachineNote, Performer
@@ -31,7 +33,7 @@ class Score:
     def __init__(self, *notes: MachineNote) -> None:
         self.params = Params()
         self.generator = SimpleNamespace(vocabulary=OORE)
-        self.keyboard = SimpleNamespace(release=lambda: self.told.append(("keys up",)))
+        self.beats: Any = None
         self.notes = list(notes)
         self.now = 0
         self.told: list[tuple[Any, ...]] = []
@@ -66,6 +68,18 @@ class Score:
 
     def release(self) -> None:
         self.told.append(("release",))
+
+    def lift(self) -> None:
+        self.told.append(("keys up",))
+
+    def turn(self) -> None:
+        self.told.append(("turn",))
+
+    def halt(self, halted: bool) -> None:
+        self.told.append(("halt", halted))
+
+    def set_tempo(self, ratio: float) -> None:
+        self.tempo = ratio
 
 
 class Band:
@@ -105,6 +119,10 @@ class Band:
     def sent(self) -> list[tuple[Any, mido.Message]]:
         """(s, message) of what was sent."""
         return [(pytest.approx(time - self.start, abs=1e-6), message) for time, message in self.port.sent]
+
+
+def knobs(names: dict[int, str]) -> ControlMap:
+    return ControlMap(tuple(Entry("cc", number, name) for number, name in names.items()))
 
 
 def on(pitch: int, velocity: int = 64, channel: int = 0) -> mido.Message:
@@ -193,22 +211,161 @@ def test_pedal_and_panic() -> None:
 
 def test_a_knob_turns_its_parameter() -> None:
     score = Score()
-    band = Band(score, knobs={74: "temperature", 20: "mode"})
+    band = Band(score, controls=knobs({74: "temperature", 20: "mode"}))
     band.hear(control(74, 127), control(20, 64), control(21, 127))
     band.run(0.0)
     assert score.params == Params(temperature=2.0, mode="solo")
 
 
 def test_a_knob_that_does_not_fit_the_rest_stays_put() -> None:
-    params = Params(highest_pitch=60)
-    assert turn_knob(params, "lowest_pitch", 127) == params
-    assert turn_knob(params, "lowest_pitch", 50).lowest_pitch == 50
+    score = Score()
+    score.params = Params(highest_pitch=60)
+    band = Band(score, controls=knobs({20: "lowest_pitch"}))
+    band.hear(control(20, 127))
+    band.run(0.0)
+    assert score.params == Params(highest_pitch=60)
+    band.hear(control(20, 50))
+    band.run(0.0)
+    assert score.params == Params(highest_pitch=60, lowest_pitch=50)
+
+
+def test_switches_panic_hand_over_the_turn_and_ask_for_presets() -> None:
+    score, asked = Score(), list[Any]()
+    controls = ControlMap(
+        (
+            Entry("cc", 20, "panic"),
+            Entry("note", 24, "turn"),
+            Entry("program_change", None, "preset"),
+            Entry("cc", 21, "next_preset"),
+        )
+    )
+    band = Band(score, controls=controls, tell=asked.append)
+    band.hear(on(24), off(24), control(20, 127), control(20, 0), control(21, 127))
+    band.hear(mido.Message("program_change", program=3))
+    band.run(0.0)
+    assert score.told == [("turn",), ("keys up",), ("release",)]
+    assert asked == [Action("next_preset"), Action("preset", 3)]
+    assert band.engine.counts.notes_in == 0
+
+
+def test_the_controller_is_shown_what_others_change() -> None:
+    shown: list[mido.Message] = []
+    score = Score()
+    band = Band(score, controls=knobs({20: "temperature", 21: "polyphony"}))
+    band.output._show = shown.append
+    band.hear(control(20, 127))
+    band.run(0.0)
+    assert shown == []  # the hand that moved it knows
+    band.engine.put(Change(Params(temperature=0.1, polyphony=128)))
+    band.run(0.0)
+    assert shown == [control(20, 0), control(21, 127)]
+
+
+def clock_ticks(band: Band, bpm: float, beats: float) -> None:
+    """A MIDI clock runs, and the instrument with it."""
+    for _ in range(round(beats * 24)):
+        band.hear(mido.Message("clock"))
+        band.run(60 / bpm / 24)
+
+
+def test_a_clock_makes_the_music_run_at_its_tempo() -> None:
+    said: list[Any] = []
+    performer = dice("solo", note_limit_s=1.0)
+    band = Band(performer, tell=said.append)
+    clock_ticks(band, 60, 4)
+    before, at = performer.now, band.clock.now()
+    clock_ticks(band, 60, 8)
+    assert (performer.now - before) / (band.clock.now() - at) == pytest.approx(RATE / 2, rel=0.02)
+    assert said == [f"following a MIDI clock at {60:.1f} bpm"]
+    clock_ticks(band, 90, 4)
+    before, at = performer.now, band.clock.now()
+    clock_ticks(band, 90, 8)
+    assert (performer.now - before) / (band.clock.now() - at) == pytest.approx(RATE * 0.75, rel=0.02)
+    band.run(2.0)  # no ticks any more
+    assert "lost; carrying on at 90" in said[-1]
+    before, at = performer.now, band.clock.now()
+    band.run(4.0)
+    assert (performer.now - before) / (band.clock.now() - at) == pytest.approx(RATE * 0.75, rel=0.02)
+    assert band.engine.counts.delays == 0
+    assert max(band.output.lateness.recent) < LEAD_S  # where the tempo changes, a step may come sooner than it was
+
+
+def test_the_transport_starts_and_stops_the_music() -> None:
+    performer = dice("solo")
+    band = Band(performer)
+    clock_ticks(band, 120, 2)
+    band.hear(mido.Message("stop"))
+    band.run(0.1)
+    assert not band.port.sounding and not performer.plays
+    sent = len(band.port.sent)
+    clock_ticks(band, 120, 8)
+    assert len(band.port.sent) == sent
+    band.hear(mido.Message("start"))
+    clock_ticks(band, 120, 8)
+    assert len(band.port.sent) > sent and performer.plays
+
+
+def test_an_answer_begins_on_the_beat_of_the_clock() -> None:
+    performer = dice("answer", turn_gap_s=0.3, idle_start_s=0.0)
+    band = Band(performer)
+    band.hear(mido.Message("start"))
+    first = band.clock.now()
+    clock_ticks(band, 100, 8.25)
+    band.hear(on(60))
+    clock_ticks(band, 100, 0.5)
+    band.hear(off(60))
+    clock_ticks(band, 100, 8)
+    begin = band.port.sent[0][0]
+    beats = (begin - first) / 0.6
+    assert abs(beats - round(beats)) * 0.6 < 0.012  # within a step and the clock's own ticks
+    assert beats > 8.75 + 0.5
+
+
+def test_a_speed_changes_without_a_jump() -> None:
+    performer = dice("solo")
+    band = Band(performer)
+    band.run(2.0)
+    for speed in (2.0, 0.25, 4.0, 1.0):
+        before = performer.now
+        band.engine.put(Change(performer.params.replace(speed=speed)))
+        band.run(0.0)
+        assert performer.now - before <= 1
+        at, before = band.clock.now(), performer.now
+        band.run(4.0)
+        assert (performer.now - before) / (band.clock.now() - at) == pytest.approx(RATE * speed, rel=0.01)
+    assert band.engine.counts.delays == 0
+
+
+def test_a_swept_knob_neither_starves_nor_delays_the_output() -> None:
+    swept, still = (Band(dice("solo", density=4.0), controls=knobs({1: "density"})) for _ in range(2))
+    for i in range(3000):
+        swept.hear(control(1, (i * 7) % 128))
+        swept.run(0.001)
+    still.run(3.0)
+    swept.hear(control(1, 64))
+    swept.run(2.0)
+    assert swept.engine.counts.notes_out > still.engine.counts.notes_out / 4
+    assert max(swept.output.lateness.recent) < 1e-6
+    assert swept.engine.counts.delays == 0
+
+
+def test_another_model_and_other_knobs_take_over_while_it_plays() -> None:
+    performer = dice("solo")
+    band = Band(performer, controls=knobs({1: "density"}))
+    band.run(2.0)
+    sent = len(band.port.sent)
+    generator = Generator(dice_bundle(liveliness=2.0)[0])
+    band.engine.put(Change(performer.params.replace(temperature=0.5), knobs({2: "temperature"}), generator))
+    band.run(3.0)
+    assert performer.generator is generator and performer.params.temperature == 0.5
+    assert band.engine.controls.entries[0].to == "temperature"
+    assert len(band.port.sent) > sent
 
 
 def test_parameters_are_swapped_whole() -> None:
     score = Score()
     band = Band(score)
-    band.engine.put(Params(density=4))
+    band.engine.put(Change(Params(density=4)))
     band.run(0.0)
     assert score.params == Params(density=4)
 
@@ -286,7 +443,7 @@ messages = st.one_of(
 def test_whatever_a_human_does_notes_are_paired_and_end(
     mode: str, seed: int, human: list[tuple[float, mido.Message]]
 ) -> None:
-    band = Band(dice(mode, seed, density=2.0), knobs={1: "density", 20: "mode", 74: "temperature"})
+    band = Band(dice(mode, seed, density=2.0), controls=knobs({1: "density", 20: "mode", 74: "temperature"}))
     for seconds, message in human:
         band.run(seconds)
         band.hear(message)

@@ -20,7 +20,7 @@ from liveperf import bundle, ports
 from liveperf.clock import SystemClock
 from liveperf.engine import Engine
 from liveperf.generator import Generator
-from liveperf.output import Output, Play, Release, Thru
+from liveperf.output import Output, Play, Release, Show, Thru
 from liveperf.params import Params
 from liveperf.performer import Performer
 from liveperf.state import FAR
@@ -61,7 +61,7 @@ class _Watched(Output):
         super().__init__(*arguments)
         self.plays: list[Play] = []
 
-    def put(self, item: Play | Thru | Release) -> None:
+    def put(self, item: Play | Thru | Show | Release) -> None:
         """Hand something over."""
         if isinstance(item, Play):
             self.plays.append(item)
