@@ -76,8 +76,8 @@ def play(
             controller = backend.open_output(config.feedback, "feedback")
             stack.callback(controller.close)
             show = controller.send
-        loop = Loop(port.send, clock)
-        output = Output(loop.send, clock, recorder.add if recorder else None, show)
+        loop = Loop(recorder)
+        output = Output(port.send, clock, loop.sent, show)
         engine = Engine(performer, output, clock, config.channel, config.map, news.put)
 
         def receive(message: mido.Message) -> None:  # in the input's thread: stamp, enqueue, return
@@ -85,7 +85,9 @@ def play(
             if not _is_heard(message, config) or loop.returns(now, message):
                 return
             if config.thru and _passes(message) and engine.controls.find(message) is None:
-                output.put(Thru(_readdressed(message, config)))
+                passed = _readdressed(message, config)
+                loop.passed(now, passed)
+                output.put(Thru(passed))
             engine.put(Received(now, message))
             if recorder and _passes(message):
                 recorder.add(now, Owner.HUMAN, message)
@@ -113,17 +115,23 @@ def play(
 
 
 class Loop:
-    """An output that knows what it sent a moment ago, should it come back in. Thread-safe."""
+    """Knows what went out a moment ago, should it come back; what the machine plays is recorded. Thread-safe."""
 
-    def __init__(self, send: Callable[[mido.Message], None], clock: SystemClock) -> None:
-        self._send, self._clock = send, clock
+    def __init__(self, recorder: Recorder | None) -> None:
+        self._recorder = recorder
         self._echo, self._lock = Echo(), threading.Lock()
 
-    def send(self, message: mido.Message) -> None:
-        """Send, and remember. Output thread."""
+    def sent(self, now: float, owner: Owner, message: mido.Message) -> None:
+        """The machine's message goes out. Output thread."""
         with self._lock:
-            self._echo.sent(self._clock.now(), message)
-        self._send(message)
+            self._echo.sent(now, message, own=True)
+        if self._recorder:
+            self._recorder.add(now, owner, message)
+
+    def passed(self, now: float, message: mido.Message) -> None:
+        """The human's message goes out. Input thread."""
+        with self._lock:
+            self._echo.sent(now, message, own=False)
 
     def returns(self, now: float, message: mido.Message) -> bool:
         """Whether a message that has come in is one of ours. Input thread."""

@@ -3,58 +3,87 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 import mido
 
 WINDOW_S = 0.15  # a message that comes back does so within this
+PROOF = 2  # machine's notes that have come back, of the last 8: there is a loop
+REMEMBERED = 8
+
+
+Key = tuple[object, ...]
+
+
+@dataclass
+class _Sent:
+    at: float
+    key: Key
+    own: bool
+    returned: bool = False
 
 
 class Echo:
-    """What was sent a moment ago. Not thread-safe: `sent` and `is_echo` are called under one lock.
+    """What was sent a moment ago, and whether it comes back. Not thread-safe: called under one lock.
 
-    A note-on is an echo if the very same was sent within the window: same channel, pitch and velocity. A note-off
-    is one if its note-on was, so that a note of the human's is never left hanging.
+    Nobody but a loop plays the machine's own note-on again, at its pitch and velocity, within the window: it is
+    taken for an echo, and a few of them prove that there is a loop. The human's notes, passed on, may well be played
+    again at once by himself: they are echoes only where a loop is proven. A note-off is one if its note-on was and
+    a note-off went out, so that no note of the human's is left hanging.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self._sent: deque[tuple[float, tuple[object, ...]]] = deque()
-        self._sounding: set[tuple[int, int]] = set()  # (channel, pitch) of echoed note-ons
+        self._sent: deque[_Sent] = deque()
+        self._returned: deque[bool] = deque(maxlen=REMEMBERED)  # of the machine's last note-ons
+        self._sounding: set[Key] = set()  # note-offs that would be echoes
 
-    def sent(self, now: float, message: mido.Message) -> None:
-        """A message goes out (s)."""
+    @property
+    def loops(self) -> bool:
+        """Whether what is sent comes back."""
+        return sum(self._returned) >= PROOF
+
+    def sent(self, now: float, message: mido.Message, own: bool) -> None:
+        """A message goes out (s): the machine's own, or one of the human's that is passed on."""
         self._forget(now)
-        self._sent.append((now, _key(message)))
+        self._sent.append(_Sent(now, _key(message), own))
 
     def is_echo(self, now: float, message: mido.Message) -> bool:
         """Whether a message that has just come in (s) is ours; each one sent comes back once."""
-        ours = self._is_echo(now, message)
+        self._forget(now)
+        key = _key(message)
+        if key[0] == "off":
+            ours = key in self._sounding and self._returns(key, proven=True)
+            if ours:
+                self._sounding.discard(key)
+        else:
+            ours = self._returns(key, self.loops)
+            if key[0] == "on":
+                (self._sounding.add if ours else self._sounding.discard)(_off(message))
         self.count += ours
         return ours
 
-    def _is_echo(self, now: float, message: mido.Message) -> bool:
-        self._forget(now)
-        begins = message.type == "note_on" and message.velocity > 0
-        if message.type in ("note_on", "note_off") and not begins:
-            place = (message.channel, message.note)
-            ours = place in self._sounding
-            self._sounding.discard(place)
-            return ours
-        key = _key(message)
-        for index, (_, sent) in enumerate(self._sent):
-            if sent == key:
-                del self._sent[index]
-                if begins:
-                    self._sounding.add((message.channel, message.note))
+    def _returns(self, key: Key, proven: bool) -> bool:
+        for sent in self._sent:
+            if sent.key == key and not sent.returned and (sent.own or proven):
+                sent.returned = True
                 return True
-        if begins:
-            self._sounding.discard((message.channel, message.note))
         return False
 
     def _forget(self, now: float) -> None:
-        while self._sent and self._sent[0][0] < now - WINDOW_S:
-            self._sent.popleft()
+        while self._sent and self._sent[0].at < now - WINDOW_S:
+            old = self._sent.popleft()
+            if old.own and old.key[0] == "on":
+                self._returned.append(old.returned)
 
 
-def _key(message: mido.Message) -> tuple[object, ...]:
-    return tuple(message.bytes())
+def _key(message: mido.Message) -> Key:
+    if message.type == "note_on" and message.velocity > 0:
+        return ("on", message.channel, message.note, message.velocity)
+    if message.type in ("note_on", "note_off"):
+        return _off(message)
+    return (message.type, *message.bytes())
+
+
+def _off(message: mido.Message) -> Key:
+    return ("off", message.channel, message.note)

@@ -171,7 +171,7 @@ class Entry:
 
     @property
     def _usual_values(self) -> tuple[Any, ...]:
-        """What a button gives that does not say: both values of a parameter with two, or the one not its default."""
+        """What a button gives that does not say: of two values a toggle gives both, others the one not usual."""
         row = row_named(self.to)
         states = two_states(row)
         return states if self.button == "toggle" else tuple(one for one in states if one != row.default)

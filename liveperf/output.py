@@ -148,8 +148,8 @@ class Output:
             messages = self._voices.note_on(Owner.MACHINE, play.message, play.until)
         else:
             messages = self._voices.note_off(Owner.MACHINE, play.message)
+        self._tell(play.message)  # before it can come back
         self._send_all(messages)
-        self._tell(play.message)
 
     def _release(self, owner: Owner) -> None:
         messages = self._voices.release(owner)

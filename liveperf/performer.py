@@ -91,7 +91,7 @@ class Performer:
         self._steer()
 
     def halt(self, halted: bool) -> None:
-        """The song stands still: end every note and only listen; or it goes on, and the mode begins anew."""
+        """The song stands still: end every note, and be silent until it goes on, or a key is struck (not in solo)."""
         if halted != self._halted:
             self._halted = halted
             self._releasing = True
@@ -219,6 +219,7 @@ class Performer:
     def _listen(self, step: int) -> None:
         """Take in what the human did."""
         if self.keyboard.struck:
+            self._halted = self._halted and self.params.mode == "solo"  # who plays, wants to play
             self._trigger(Trigger.KEY, step)
         state = self.generator.pass_time(self.plan.committed, step, self.wish)
         ended, started = self.keyboard.close(state.sounding)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import CommentMark
+from ruamel.yaml.error import CommentMark, YAMLError
 from ruamel.yaml.tokens import CommentToken
 
 from liveperf.config import Config, ConfigError, find_map, parse
@@ -42,7 +42,10 @@ def rewritten(text: str, path: Path, entry: Entry, replaced: list[Entry]) -> str
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 1 << 20  # no line is broken
-    data = yaml.load(text)
+    try:
+        data = yaml.load(text)
+    except YAMLError as error:  # it is stricter than what reads the setup
+        raise _refusal(path, entry, " ".join(str(error).split())) from error
     if data is None:  # comments at most, which the library would lose
         entries = [*(one for one in before.map.entries if one not in replaced), entry]
         after = "\n".join([*text.splitlines(), "map:", *(f"  {line(one)}" for one in entries), ""])
@@ -63,14 +66,17 @@ def _check(before: Config, text: str, after: str, path: Path, entry: Entry, repl
     try:
         config = parse(after, path)
     except ConfigError as error:
-        config, lost = Config(), str(error)
-    else:
-        expected = {one for one in before.map.entries if one not in replaced} | {entry}
-        right = set(config.map.entries) == expected and replace(config, map=before.map) == before
-        gone = [comment for comment in re.findall(r"(?<!\S)#.*\S", text) if comment not in after]
-        lost = f"it would lose {gone[0]!r}" if gone else "" if right else "something else would change"
-    if lost:
-        raise ConfigError(f"{path}: cannot write this in ({lost}); put it under `map:` yourself: {line(entry)}")
+        raise _refusal(path, entry, str(error)) from error
+    gone = [comment for comment in re.findall(r"(?<!\S)#.*\S", text) if comment not in after]
+    if gone:
+        raise _refusal(path, entry, f"it would lose {gone[0]!r}")
+    expected = {one for one in before.map.entries if one not in replaced} | {entry}
+    if set(config.map.entries) != expected or replace(config, map=before.map) != before:
+        raise _refusal(path, entry, "something else would change")
+
+
+def _refusal(path: Path, entry: Entry, why: str) -> ConfigError:
+    return ConfigError(f"{path}: cannot write this in ({why}); put it under `map:` yourself: {line(entry)}")
 
 
 def _edit(
@@ -123,7 +129,7 @@ def _flow(entry: Entry) -> CommentedMap:
 def _refill(entries: CommentedSeq, index: int, entry: Entry) -> None:
     """Make an entry of the setup another one, in place."""
     new, below, item = _flow(entry), _take_tail(entries, index), entries[index]
-    _rename(item, next(key for key in item if key in SOURCES), entry.source, new[entry.source])
+    _rename(item, [key for key in item if key in SOURCES][0], entry.source, new[entry.source])
     for key in [key for key in item if key not in new]:
         _remove(item, key)
     for key, value in new.items():

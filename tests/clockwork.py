@@ -78,6 +78,7 @@ class Faults:
     """What is wrong with a clock. jitter_s: +-, uniform. lost, twice: parts of the ticks, the first one excepted.
 
     gaps: (from, s) without ticks. stalls: (from, s) whose ticks come at the end of it, all at once.
+    asleep: part of the ticks at which the sender sleeps for 3 to 30 ms.
     """
 
     jitter_s: float = 0.0
@@ -85,17 +86,20 @@ class Faults:
     twice: float = 0.0
     gaps: tuple[tuple[float, float], ...] = ()
     stalls: tuple[tuple[float, float], ...] = ()
+    asleep: float = 0.0
 
     def apply(self, times: Iterator[float], seed: int) -> list[tuple[float, int]]:
         """(when it comes, its number) of the ticks, in order of time."""
         dice = random.Random(seed)
-        sent = []
+        sent, awake = [], -math.inf
         for number, at in enumerate(times):
             shift, lost, twice = dice.uniform(-self.jitter_s, self.jitter_s), dice.random(), dice.random()
+            if dice.random() < self.asleep:
+                awake = at + dice.uniform(0.003, 0.03)
             if (number and lost < self.lost) or any(a <= at < a + s for a, s in self.gaps):
                 continue
             held = [a + s for a, s in self.stalls if a <= at < a + s]
-            came = max([at + shift, *held])
+            came = max([at + shift, awake, *held])
             sent.append((came, number))
             if number and twice < self.twice:
                 sent.append((came + dice.uniform(0, 0.001), number))

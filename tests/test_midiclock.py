@@ -141,6 +141,14 @@ def test_a_damaged_clock_is_followed_as_closely(bpm: float, faults: Faults) -> N
     assert told(moments) == [ClockEvent.FOUND]
 
 
+@pytest.mark.parametrize("bpm", [60, 120, 240, 300])
+def test_a_sender_that_falls_asleep_does_not_shake_it(bpm: float) -> None:
+    for seed in range(5):
+        moments = follow(steady(bpm), 30, Faults(0.002, asleep=0.004), seed)
+        tempo, song, music = worst(moments, 2 + 2.5 * 60 / bpm)
+        assert tempo < 0.5 and song < 2 and music < 2
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from([RAMP, FALL]), seeds)
 def test_a_ramp_is_followed_with_a_small_lag(ramp: Tempo, seed: int) -> None:
@@ -188,6 +196,7 @@ def test_a_jump_is_found_and_worked_off(before: float, after: float, seconds: fl
         twice=st.floats(0, 0.3),
         gaps=st.lists(st.tuples(st.floats(0, 20), st.floats(0, 3)), max_size=2).map(tuple),
         stalls=st.lists(st.tuples(st.floats(0, 20), st.floats(0, 1)), max_size=2).map(tuple),
+        asleep=st.floats(0, 0.1),
     ),
     seeds,
 )
@@ -346,3 +355,10 @@ def test_a_tick_is_told_as_new_tempo_only_when_the_tempo_is_another() -> None:
     moments = follow(RAMP, 20)
     told_at = [one.at for one in moments if ClockEvent.TEMPO in one.events]
     assert 50 < len(told_at) < 400 and not [at for at in told_at if 1.5 < at < 5 or at > 14.5]
+
+
+@given(st.lists(st.tuples(st.floats(0, 9), st.floats(20, 300), st.floats(0, 5)), max_size=1), tempos)
+def test_the_clock_of_the_tests_is_right(ramps: list[tuple[float, float, float]], bpm: float) -> None:
+    clock = steady(bpm, *ramps)
+    for number, at in enumerate(clock.times(10)):
+        assert clock.beats_at(at) == pytest.approx(number / 24, abs=1e-6)

@@ -516,3 +516,23 @@ def test_another_model_plays_on_while_what_sounds_goes_on_sounding() -> None:
 def _released(performer: Performer) -> list[MachineNote]:
     performer.release()
     return [note for note in performer.run_until(performer.now + 1) if not note.velocity]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_song_that_stands_still_silences_it_until_it_goes_on_or_a_key_is_struck(mode: str) -> None:
+    performer, _ = a_performer(mode, turn_gap_s=0.2)
+    performer.note_on(60, 80)
+    performer.run_until(2 * RATE)
+    performer.note_off(60)
+    performer.halt(True)
+    performer.run_until(2 * RATE + 1)
+    assert not performer.plan.committed.own
+    assert not onsets(performer.run_until(60 * RATE))
+    performer.note_on(62, 80)
+    performer.run_until(61 * RATE)
+    performer.note_off(62)
+    played = onsets(performer.run_until(70 * RATE))
+    assert bool(played) == (mode != "solo")
+    performer.halt(False)
+    if mode == "solo":
+        assert onsets(performer.run_until(72 * RATE))

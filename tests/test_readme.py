@@ -10,6 +10,7 @@ import click
 import pytest
 
 from liveperf import bundle, cli, config
+from liveperf.knobs import SOURCES
 from liveperf.params import Params
 
 ROOT = Path(__file__).parents[1]
@@ -38,10 +39,22 @@ def test_every_option_named_exists(option: str) -> None:
 
 
 def test_the_config_shown_is_one_that_it_takes(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    evening, desk = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
     file = tmp_path / "evening.yaml"
-    file.write_text(block)
+    file.write_text(evening)
     assert config.load(file).knobs[73] == "highest_pitch"
+    file.write_text(desk)
+    assert {one.source for one in config.load(file).map.entries} == set(SOURCES)
+
+
+def test_the_default_knobs_are_those_shown() -> None:
+    shown = re.search(r"CC (\d+) \(the mod wheel\) .*? CC (\d+) how adventurous it is, CC (\d+)\s+how loud", TEXT)
+    assert shown
+    assert {int(number) for number in shown.groups()} == set(config.Config().knobs)
+
+
+def test_the_maps_named_are_those_that_ship() -> None:
+    assert all(f"`{name}`" in TEXT for name in config.shipped_maps())
 
 
 def test_every_parameter_shown_with_its_default_has_it() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from liveperf.config import MAPS, Config, ConfigError, parse
 from liveperf.controls import DEFAULT, ControlMap
-from liveperf.knobs import Entry, entry
+from liveperf.knobs import Entry
 from liveperf.rewrite import line, rewritten
 from tests.maps import entries, maps
 
@@ -90,7 +90,9 @@ def test_one_for_two() -> None:
 
 
 def test_a_table_of_knobs() -> None:
-    assert write(TABLE, Entry("cc", 1, "speed"), Entry("cc", 1, "density")) == TABLE.replace("density #", "speed   #")
+    assert write(TABLE, Entry("cc", 1, "speed"), Entry("cc", 1, "density")) == TABLE.replace(
+        "density #", "speed   #"
+    )
     assert write(TABLE, Entry("cc", 9, "top_p"), Entry("cc", 2, "top_p")) == TABLE.replace("  2:", "  9:")
     after = write(TABLE, Entry("cc14", 2, "top_p"), Entry("cc", 2, "top_p"))
     assert "  1: density # thumb\n  # a knob\n" in after and "# red\n# the rest\nmode: duet\n" in after
@@ -134,6 +136,16 @@ def test_what_would_be_lost_is_refused() -> None:
     assert str(refused.value).endswith("put it under `map:` yourself: - {cc14: 4, to: speed}")
 
 
+def test_entries_made_of_others() -> None:
+    text = "map:\n  - &wheel {cc: 1, channel: 1, to: density}\n  - {<<: *wheel, channel: 2}\n"
+    old = Entry("cc", 1, "density", 2)
+    assert "- {<<: *wheel, cc: 4, channel: 2}" in write(text, Entry("cc", 4, "density", 2), old)
+    with pytest.raises(
+        ConfigError, match="cannot write this in .* put it under `map:` yourself: - {note: 4, to: turn}"
+    ):
+        write(text, Entry("note", 4, "turn"), old)
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in MAPS.glob("*.yaml")))
 def test_shipped_maps_can_be_added_to(name: str) -> None:
     text = "map:\n" + (MAPS / f"{name}.yaml").read_text(encoding="utf-8")
@@ -143,22 +155,21 @@ def test_shipped_maps_can_be_added_to(name: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.data(), maps(), entries(), st.booleans())
-def test_any_map_takes_any_entry(data: st.DataObject, control_map: ControlMap, new: Entry, block: bool) -> None:
+@given(st.data(), maps(), entries())
+def test_any_map_takes_any_entry(data: st.DataObject, control_map: ControlMap, new: Entry) -> None:
     """`rewritten` checks its own result: here it has nothing to refuse."""
+    block, above, behind = (data.draw(st.booleans()) for _ in range(3))
     lines = ["map:" if control_map.entries else "map: []"]
     for index, one in enumerate(control_map.entries):
-        lines += [f"  # above {index}", f"  {line(one)} # at {index}"]
-        if block:
-            said = [f"{key}: {value}" for key, _, value in (pair.partition(": ") for pair in _pairs(line(one)))]
-            lines[-1:] = [f"  - {said[0]} # at {index}", *(f"    {pair}" for pair in said[1:])]
+        first, *more = _pairs(line(one)) if block else [line(one)[2:]]
+        lines += [f"  # above {index}"] * above
+        lines += [f"  - {first}" + f" # behind {index}" * behind, *(f"    {pair}" for pair in more)]
     text = "\n".join([*lines, "", "# below", "mode: solo", ""])
     meets = [one for one in control_map.entries if not set(one.addresses()).isdisjoint(new.addresses())]
     same = [one for one in control_map.entries if one.to == new.to]
-    replaced = {*meets, *data.draw(st.sampled_from([[], same]))}
-    assert entry(new.settings()) == new
-    after = write(text, new, *replaced)
-    assert after.endswith("# below\nmode: solo\n")
+    assert write(text, new, *{*meets, *(same if data.draw(st.booleans()) else [])}).endswith(
+        "# below\nmode: solo\n"
+    )
 
 
 def _pairs(text: str) -> list[str]:
