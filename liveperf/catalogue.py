@@ -1,4 +1,4 @@
-"""What the installed models say of themselves, to be read."""
+"""What there is, to be read: the installed models, as they describe themselves, and the parameters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from rich.table import Table
 
-from liveperf import bundle
+from liveperf import bundle, params
 
 
 def card(path: Path) -> str:
@@ -73,3 +73,30 @@ def markdown() -> str:
 def _score(scores: dict[str, Any], key: str) -> str:
     found = scores.get(key, "?")
     return str(found.get("int8", "?") if isinstance(found, dict) else found)
+
+
+def parameters() -> Table:
+    """The live parameters, a line each."""
+    shown = Table("parameter", "range", "default", "", box=None, pad_edge=False)
+    for row in _rows():
+        shown.add_row(*row)
+    return shown
+
+
+def parameters_markdown() -> str:
+    """The live parameters as a Markdown table."""
+    lines = ["| parameter | range | default | |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | {bounds} | {default} | {help} |" for name, bounds, default, help in _rows()]
+    return "\n".join(lines)
+
+
+def _rows() -> list[tuple[str, str, str, str]]:
+    return [
+        (
+            row.name,
+            ", ".join(row.choices) if row.choices else row.bounds,
+            row.default if row.choices else f"{row.default:g}",
+            row.help,
+        )
+        for row in params.table()
+    ]

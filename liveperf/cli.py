@@ -294,6 +294,20 @@ def ports() -> None:
 
 
 @commands.command()
+@click.option("--markdown", is_flag=True, help="As the README shows it.")
+def params(markdown: bool) -> None:
+    """List everything that can be set, live or before: by option, in a config file, or with a knob."""
+    from rich.console import Console
+
+    from liveperf import catalogue
+
+    if markdown:
+        click.echo(catalogue.parameters_markdown())
+    else:
+        Console().print(catalogue.parameters())
+
+
+@commands.command()
 @click.argument("name", required=False)
 @click.option("--markdown", is_flag=True, help="A table of what is installed, as the README shows it.")
 @_errors

@@ -16,7 +16,7 @@ Measured with uniform jitter of +-2 ms, 150 runs each (tests/test_midiclock.py h
 | clock | tempo off by | beats off by |
 |---|---|---|
 | steady, 20 to 300 bpm, also with 1 in 50 lost or doubled, or held up for 100 ms | 0.15 % | 1.6 ms |
-| the same, a sender that now and then (1 in 250 ticks) sleeps for 3 to 30 ms | 0.4 % | 1.6 ms |
+| the same, a sender that now and then (1 in 250 ticks) sleeps for 3 to 30 ms | 0.6 % | 4.5 ms |
 | 60 to 180 bpm in 8 s, and 180 to 60, in 99 of 100 runs: while it lasts | 6 % (0.25 s behind) | 9 ms |
 | the same without jitter | 4 % | 4.5 ms |
 | the first ticks: after one beat, and after 2.2 beats | 1 %, 0.3 % | 3 ms |
@@ -43,7 +43,8 @@ BIAS = 0.65  # of the roughness: an average lateness beyond is no chance (4 sigm
 BIAS_S = 0.0003  # and nothing below this matters
 ROUGH_TICKS = 96
 ROUGH_S, SMOOTH_S = 0.0023, 0.0002  # mean |second difference| of +-2 ms jitter: believed at first; and the least
-GATE, GATE_PERIODS = 4.0, 0.08  # a tick further off than so many roughnesses and so much of a period is an outlier
+GATE, GATE_S = 4.0, 0.006  # a tick further off than so many roughnesses, and than this, is an outlier
+EVEN = 0.15  # ticks are regular when their distances differ by less than this part
 DOUBTS, CERTAINTY = 4, 0.25  # so many odd ticks are a new tempo; a good tick takes this away from them
 TWICE_S = 0.002  # of the first ticks, one that comes sooner is none: at 300 bpm and +-2 ms 4.3 ms are between two
 
@@ -90,7 +91,7 @@ class Pulse:
         self._since += 1
         ticks = self._which(at_s, since_s / self.period_s)
         error_s = at_s - self.time_s - ticks * self.period_s
-        gate_s = min(max(GATE * self._rough_s, GATE_PERIODS * self.period_s), self.period_s / 2)
+        gate_s = min(max(GATE * self._rough_s, GATE_S), self.period_s / 2)
         if ticks == 1 and abs(error_s) < gate_s:
             self._measure(at_s)
             self._listen()
@@ -144,7 +145,7 @@ class Pulse:
         mean_s = (times[-1] - times[0]) / (len(times) - 1)
         if not _period_s(FASTEST_BPM) <= mean_s <= _period_s(SLOWEST_BPM):
             return False
-        most_s = max(2 * self._rough_s, GATE_PERIODS * mean_s)
+        most_s = max(2 * self._rough_s, EVEN * mean_s)
         return all(abs(b - a - mean_s) < most_s for a, b in zip(times, times[1:], strict=False))
 
     def _fit_anew(self) -> None:

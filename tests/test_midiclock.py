@@ -146,7 +146,7 @@ def test_a_sender_that_falls_asleep_does_not_shake_it(bpm: float) -> None:
     for seed in range(5):
         moments = follow(steady(bpm), 30, Faults(0.002, asleep=0.004), seed)
         tempo, song, music = worst(moments, 2 + 2.5 * 60 / bpm)
-        assert tempo < 0.5 and song < 2 and music < 2
+        assert tempo < 0.8 and song < 3 and music < 3
 
 
 @settings(max_examples=25, deadline=None)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from liveperf import bundle, cli, config
 from liveperf.knobs import SOURCES
@@ -69,6 +70,18 @@ def test_the_model_s_scores_are_those_of_its_card() -> None:
     scores = bundle.load("maestro").card.scores["test_nats_per_event"]
     for precision in ("fp32", "int8"):
         assert f"{scores[precision]:.3f}" in TEXT
+
+
+def block(name: str) -> str:
+    """What lies between the marks of a table that a command has made."""
+    return TEXT.partition(f"<!-- {name} -->\n")[2].partition(f"\n<!-- /{name} -->")[0]
+
+
+@pytest.mark.parametrize(("name", "command"), [("params", ["params"]), ("models", ["models"])])
+def test_tables_are_what_their_commands_print(name: str, command: list[str]) -> None:
+    result = CliRunner().invoke(cli.commands, [*command, "--markdown"])
+    assert result.exit_code == 0
+    assert block(name) == result.output.rstrip()
 
 
 def test_every_file_named_is_there() -> None:
