@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.table import Table
 
 from liveperf import bundle, params
@@ -22,11 +22,18 @@ def card(path: Path) -> str:
         f"vocabulary: {vocabulary.size} events, {1000 / vocabulary.steps_per_second:g} ms a step",
     ]
     for title, values in (("training", found.training), ("scores", found.scores)):
-        said = yaml.safe_dump(
-            {title: values}, sort_keys=False, allow_unicode=True, width=115, default_flow_style=None
-        )
-        lines.append(said.rstrip())
+        lines += [f"{title}:", *_lines(values, 2)]
     return "\n".join(lines)
+
+
+def _lines(values: dict[str, Any], indent: int) -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict) and any(isinstance(one, (dict, list)) for one in value.values()):
+            yield f"{' ' * indent}{key}:"
+            yield from _lines(value, indent + 2)
+        else:
+            said = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            yield f"{' ' * indent}{key}: {said}"
 
 
 def listing() -> Table:

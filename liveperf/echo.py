@@ -27,9 +27,9 @@ class Echo:
     """What was sent a moment ago, and whether it comes back. Not thread-safe: called under one lock.
 
     Nobody but a loop plays the machine's own note-on again, at its pitch and velocity, within the window: it is
-    taken for an echo, and a few of them prove that there is a loop. The human's notes, passed on, may well be played
-    again at once by himself: they are echoes only where a loop is proven. A note-off is one if its note-on was and
-    a note-off went out, so that no note of the human's is left hanging.
+    taken for an echo, and a few of them prove that there is a loop. The human's notes, passed on, may well be
+    played again at once by himself: they are echoes only where a loop is proven. A note-off is one if its note-on
+    was and a note-off went out, so that no note of the human's is left hanging.
     """
 
     def __init__(self) -> None:

@@ -91,7 +91,7 @@ class Performer:
         self._steer()
 
     def halt(self, halted: bool) -> None:
-        """The song stands still: end every note, and be silent until it goes on, or a key is struck (not in solo)."""
+        """The song stands still: end every note; silence until it goes on, or a key is struck (not in solo)."""
         if halted != self._halted:
             self._halted = halted
             self._releasing = True

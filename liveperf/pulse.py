@@ -15,14 +15,15 @@ Measured with uniform jitter of +-2 ms, 150 runs each (tests/test_midiclock.py h
 
 | clock | tempo off by | beats off by |
 |---|---|---|
-| steady, 20 to 300 bpm, also with 1 in 50 lost or doubled, or held up for 100 ms | 0.15 % | 1.6 ms |
-| the same, a sender that now and then (1 in 250 ticks) sleeps for 3 to 30 ms | 0.6 % | 4.5 ms |
-| 60 to 180 bpm in 8 s, and 180 to 60, in 99 of 100 runs: while it lasts | 6 % (0.25 s behind) | 9 ms |
+| steady, 20 to 300 bpm, also with 1 in 50 lost or doubled, or held up for 100 ms | 0.16 % | 1.6 ms |
+| the same, its sender asleep for 3 to 30 ms at 1 in 250 ticks | 0.6 % | 3.2 ms |
+| 60 to 180 bpm in 8 s, and 180 to 60: half of the runs, at worst | 5 % (0.2 s behind) | 6.5 ms |
+| 99 of 100 runs | 8 % | 16 ms |
 | the same without jitter | 4 % | 4.5 ms |
-| the first ticks: after one beat, and after 2.2 beats | 1 %, 0.3 % | 3 ms |
-| a jump, after 0.7 s | 0.5 % | see below |
+| the first ticks: after 1.2 beats, and after 2.6 | 1 %, 0.3 % | 3 ms |
+| a jump, after 0.8 s | 0.5 % | see below |
 
-After a jump the beats are within 3 ms after 0.5 s, and when it slows down much after as long as the follower ran
+After a jump the beats are within 3 ms after 0.6 s, and when it slows down much after as long as the follower ran
 ahead in the meantime: 1 s (120 to 60 bpm), 2 s (60 to 30). More jitter is borne while it stays below a fifth of a
 tick's length; beyond, ticks are miscounted, as is one that is lost among the first six.
 """

@@ -31,6 +31,13 @@ PURE = {
             "midiclock",
             "pulse",
             "plan",
+            "state",
+            "wish",
+            "bias",
+            "beats",
+            "touch",
+            "echo",
+            "metronome",
         ),
         *("voices", "session", "performer", "bundle", "network", "offline", "knobs", "controls", "listener"),
     )

@@ -101,12 +101,11 @@ def told(moments: list[Moment], *, but: ClockEvent = ClockEvent.TEMPO) -> list[C
 @given(tempos, seeds)
 @example(20.0, 1)
 @example(300.0, 1)
-def test_it_locks_within_two_beats_and_then_keeps_to_the_clock(bpm: float, seed: int) -> None:
+def test_it_locks_within_three_beats_and_then_keeps_to_the_clock(bpm: float, seed: int) -> None:
     moments = follow(steady(bpm), 2 + 24 * 60 / bpm, seed=seed)
-    assert beats_until_settled(moments, bpm, 1, 3) < 1.3
-    assert beats_until_settled(moments, bpm, 0.3, 3) < 2.6
-    settled = max(3 * 60 / bpm, 1)
-    tempo, song, music = worst(moments, settled)
+    assert beats_until_settled(moments, bpm, 1, 3) < 1.5
+    assert beats_until_settled(moments, bpm, 0.3, 3) < 3
+    tempo, song, music = worst(moments, max(3 * 60 / bpm, 1))
     assert tempo < 0.3 and song < 2 and music < 2
     assert told(moments) == [ClockEvent.FOUND]
 
