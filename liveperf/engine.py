@@ -235,7 +235,7 @@ class Engine:
                 self.performer.halt(False)
                 if event is ClockEvent.STARTED:
                     self.performer.release()
-            elif event is ClockEvent.LOST:
+            elif event is ClockEvent.LOST and metronome.running:
                 self._tell(f"the MIDI clock is lost; carrying on at {metronome.bpm:.1f} bpm")
             elif event is ClockEvent.FOUND:
                 self._tell(f"following a MIDI clock at {metronome.bpm:.1f} bpm")

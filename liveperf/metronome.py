@@ -29,6 +29,11 @@ class Metronome:
         return self._follower.bpm
 
     @property
+    def running(self) -> bool:
+        """Whether the song runs; a clock that ends after a Stop is not missed."""
+        return self._follower.running
+
+    @property
     def tempo(self) -> float:
         """The clock's tempo in units of the reference; 1 as long as there was none."""
         return self._follower.bpm / self._params.reference_bpm if self._tie else 1.0

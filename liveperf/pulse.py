@@ -54,7 +54,7 @@ class Pulse:
     """The even ticks behind jittered ones.
 
     `time_s`: when the last tick should have come. `index`: its number. `period_s`: from tick to tick. `memory`:
-    the ticks that the estimate rests on. Not thread-safe. A tick costs a few microseconds.
+    the ticks that the estimate rests on. Not thread-safe. A tick costs about 10 us.
     """
 
     def __init__(self, time_s: float, period_s: float, index: int) -> None:
