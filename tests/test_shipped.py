@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from liveperf.generator import Generator
 from liveperf.midifile import from_start, read_notes
 from liveperf.params import Params
 from liveperf.performer import MachineNote, Performer
+from liveperf.scales import pitch_classes
 from tests.corpora import DATA, first_files
 
 NAMES = [path.stem for path in bundle.installed()]
 
 
-def minute(name: str, seed: int, **params: float) -> list[MachineNote]:
-    performer = Performer(Generator(bundle.load(name)), Params(mode="solo", **params), seed)  # type: ignore[arg-type]
+def minute(name: str, seed: int, **params: Any) -> list[MachineNote]:
+    performer = Performer(Generator(bundle.load(name)), Params(mode="solo", **params), seed)
     return offline.perform(performer, 60, lambda done: None)
 
 
@@ -54,11 +56,23 @@ def test_a_minute_of_it_has_the_shape_of_music(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_more_density_is_more_notes(name: str) -> None:
-    def count(density: float) -> int:
-        return sum(note.velocity > 0 for seed in (1, 2) for note in minute(name, seed, density=density))
+@pytest.mark.parametrize("density", [2, 4, 8, 16])
+def test_it_plays_as_many_notes_as_it_is_asked_for(name: str, density: float) -> None:
+    notes = sum(note.velocity > 0 for seed in (1, 2) for note in minute(name, seed, density=density))
+    assert notes / 120 == pytest.approx(density, rel=0.25)
 
-    assert count(2) * 1.5 < count(8) and count(4) * 1.5 < count(16)
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("scale", "root"), [("major", "C"), ("pentatonic", "F#"), ("major triad", "Eb")])
+def test_it_leans_to_a_scale_and_keeps_to_a_locked_one(name: str, scale: str, root: str) -> None:
+    inside = pitch_classes(scale, root)
+
+    def share(**params: Any) -> float:
+        pitches = [note.pitch for note in minute(name, 1, **params) if note.velocity]
+        return sum(pitch % 12 in inside for pitch in pitches) / len(pitches)
+
+    assert share(scale=scale, root=root) > max(0.6, share() + 0.1)
+    assert share(scale=scale, root=root, key_lock="on") == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,3 +89,20 @@ def test_real_performances_are_as_likely_to_it_as_its_card_says(tmp_path: Path) 
     files = first_files(DATA / "maestro-v3.0.0-midi.tar.xz", tmp_path)
     found = np.mean([nats_per_event(model, read_notes(file)) for file in files])
     assert abs(found - model.card.scores["test_nats_per_event"]["int8"]) < 0.4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_knob_that_never_rests_does_not_hold_the_music_up(name: str) -> None:
+    """Each turn of it plans anew: what comes next is chosen again, and must not be put off again."""
+
+    def count(turned: bool) -> int:
+        notes: list[MachineNote] = []
+        for seed in (1, 2):
+            performer = Performer(Generator(bundle.load(name)), Params(mode="solo", density=16), seed)
+            for step in range(1, 15 * 125):
+                if turned:
+                    performer.set_params(performer.params.replace(temperature=1 + step % 2 / 1000))
+                notes += performer.run_until(step)
+        return sum(note.velocity > 0 for note in notes)
+
+    assert count(turned=True) > 0.5 * count(turned=False)

@@ -1,4 +1,4 @@
-"""`bin/train`: prepare a corpus, fit a network, evaluate it, export a bundle; draw a piano roll."""
+"""`bin/train`: prepare a corpus, fit a network, average runs, evaluate, export a bundle; draw a piano roll."""
 
 from __future__ import annotations
 
@@ -228,6 +228,17 @@ def export_verb(
         click.echo(f"int8 costs {cost:.4f} nats/event")
     bundle.load(str(out))
     click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {'fp32' if fp32 else 'int8'}")
+
+
+@cli.command("average")
+@click.argument("checkpoints", type=FILE, nargs=-1, required=True)
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def average_verb(checkpoints: tuple[Path, ...], out: Path) -> None:
+    """Write the mean of the networks of several CHECKPOINTS, of runs that began with the same weights, to OUT."""
+    from train.checkpoint import average, write
+
+    write(out, average(checkpoints))
+    click.echo(f"{out}: the mean of {len(checkpoints)} networks")
 
 
 @cli.command("roll")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from liveperf.conditioning import Conditioning
 from liveperf.events import EventType, Vocabulary
 from train.model import PerformanceRNN
 
+_DESCRIBED = {
+    *("config", "vocabulary", "processes", "elapsed_s", "events", "updates", "history", "began_with", "commit"),
+    "data_hash",
+}
 _SIZES = {"layers": 3, "hidden": 512, "embedding": 256}  # the first runs named none
 
 
@@ -85,6 +90,21 @@ def nearest_events(vocabulary: Vocabulary, other: Vocabulary) -> np.ndarray[Any,
     return np.array(indices)
 
 
+def average(paths: Sequence[Path]) -> dict[str, Any]:
+    """The mean of the networks of several runs that began with the same weights; it describes itself as the first.
+
+    ValueError where they are of different kinds. After Wortsman et al. 2022, "Model soups".
+    """
+    networks, checkpoints = zip(*(load_network(path) for path in paths), strict=True)
+    kinds = {(str(one["vocabulary"]), *(one["config"].get(key) for key in _SIZES)) for one in checkpoints}
+    if len(kinds) > 1:
+        raise ValueError(f"networks of different kinds have no mean: {', '.join(map(str, paths))}")
+    parameters = [network.state_dict() for network in networks]
+    mean = {name: torch.stack([one[name] for one in parameters]).mean(0) for name in parameters[0]}
+    described = {key: value for key, value in checkpoints[0].items() if key in _DESCRIBED}
+    return {**described, "network": mean, "averaged_with": [training(one) for one in checkpoints[1:]]}
+
+
 def training(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """The `training` entry of a bundle's card; of the config's paths only the corpus' name."""
     config = {key: value for key, value in checkpoint["config"].items() if key not in ("out", "init")}
@@ -98,8 +118,9 @@ def training(checkpoint: dict[str, Any]) -> dict[str, Any]:
         "data_hash": checkpoint.get("data_hash", "unknown"),
         "last": checkpoint["history"][-1] if checkpoint["history"] else {},
     }
-    if checkpoint.get("began_with"):
-        entry["began_with"] = checkpoint["began_with"]
+    for key in ("began_with", "averaged_with"):
+        if checkpoint.get(key):
+            entry[key] = checkpoint[key]
     return entry
 
 

@@ -256,6 +256,22 @@ def test_a_run_begins_with_the_weights_of_another(trained: Fit, small: MakeConfi
         fit.resume()
 
 
+def test_the_mean_of_two_runs(trained: Fit, small: MakeConfig, tmp_path: Path) -> None:
+    other = Fit(small(init=str(trained.out / "best.pt"), events=2000))
+    other.run()
+    paths = [trained.out / "best.pt", other.out / "best.pt"]
+    checkpoints.write(tmp_path / "mean.pt", checkpoints.average(paths))
+    network, checkpoint = load_network(tmp_path / "mean.pt")
+    parts = [load_network(path)[0].output_weight for path in paths]
+    torch.testing.assert_close(network.output_weight, (parts[0] + parts[1]) / 2)
+    entry = checkpoints.training(checkpoint)
+    assert entry["events"] == trained.events and entry["averaged_with"][0]["events"] == other.events
+    third = Fit(small(hidden=16, events=300))
+    third.run()
+    with pytest.raises(ValueError, match="different kinds"):
+        checkpoints.average([paths[0], third.out / "best.pt"])
+
+
 def test_events_of_another_vocabulary_are_the_nearest_in_meaning() -> None:
     np.testing.assert_array_equal(nearest_events(OORE, OORE), np.arange(413))
     nearest = nearest_events(MAGENTA, OORE)
