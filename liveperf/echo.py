@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import mido
 
 WINDOW_S = 0.15  # a message that comes back does so within this
-PROOF = 2  # machine's notes that have come back, of the last 8: there is a loop
+PROOF = 2  # notes that have come back, of the last 8: there is a loop
 REMEMBERED = 8
 
 
@@ -28,14 +28,16 @@ class Echo:
 
     Nobody but a loop plays the machine's own note-on again, at its pitch and velocity, within the window: it is
     taken for an echo, and a few of them prove that there is a loop. The human's notes, passed on, may well be
-    played again at once by himself: they are echoes only where a loop is proven. A note-off is one if its note-on
-    was and a note-off went out, so that no note of the human's is left hanging.
+    played again at once by himself: they are echoes where a loop is proven, or where they change nothing, for
+    nobody strikes a key that is down already. A note-off is one if its note-on was and a note-off went out, so
+    that no note of the human's is left hanging.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self._sent: deque[_Sent] = deque()
-        self._returned: deque[bool] = deque(maxlen=REMEMBERED)  # of the machine's last note-ons
+        self._returned: deque[bool] = deque(maxlen=REMEMBERED)  # of the last note-ons
+        self._stands: dict[Key, Key] = {}  # what the human's keys and controllers were last seen to do
         self._sounding: set[Key] = set()  # note-offs that would be echoes
 
     @property
@@ -47,6 +49,8 @@ class Echo:
         """A message goes out (s): the machine's own, or one of the human's that is passed on."""
         self._forget(now)
         self._sent.append(_Sent(now, _key(message), own))
+        if not own:
+            self._stands[_thing(message)] = _key(message)
 
     def is_echo(self, now: float, message: mido.Message) -> bool:
         """Whether a message that has just come in (s) is ours; each one sent comes back once."""
@@ -57,7 +61,7 @@ class Echo:
             if ours:
                 self._sounding.discard(key)
         else:
-            ours = self._returns(key, self.loops)
+            ours = self._returns(key, self.loops or self._stands.get(_thing(message)) == key)
             if key[0] == "on":
                 (self._sounding.add if ours else self._sounding.discard)(_off(message))
         self.count += ours
@@ -73,7 +77,7 @@ class Echo:
     def _forget(self, now: float) -> None:
         while self._sent and self._sent[0].at < now - WINDOW_S:
             old = self._sent.popleft()
-            if old.own and old.key[0] == "on":
+            if old.key[0] == "on" and (old.own or old.returned):
                 self._returned.append(old.returned)
 
 
@@ -83,6 +87,12 @@ def _key(message: mido.Message) -> Key:
     if message.type in ("note_on", "note_off"):
         return _off(message)
     return (message.type, *message.bytes())
+
+
+def _thing(message: mido.Message) -> Key:
+    """The key, controller or wheel that a message is of."""
+    kind = "note" if message.type in ("note_on", "note_off") else message.type
+    return (kind, message.channel, getattr(message, "note", None), getattr(message, "control", None))
 
 
 def _off(message: mido.Message) -> Key:

@@ -154,7 +154,8 @@ class Generator:
         if limits.forced >= 0:
             event, seed = limits.forced, state.seed
         else:
-            seed, chance = _uniform(state.seed)
+            late = max(floor - state.step, 0)  # planned anew each step it rolls anew, or it would put off for ever
+            seed, chance = _uniform(state.seed + late)
             bias = self._bias.of(state, wish)
             event = self._sampler.sample(state.logits, wish.temperature, wish.top_p, chance, limits, bias)
         return event, self.feed(state, event, wish, own=True, seed=seed)

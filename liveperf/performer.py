@@ -107,7 +107,10 @@ class Performer:
 
     def _steer(self) -> None:
         chord = frozenset(pitch % 12 for pitch in self._chord)
-        self.wish = wish(self.params, self.generator.vocabulary.steps_per_second, self.params.speed, chord)
+        asked = wish(self.params, self.generator.vocabulary.steps_per_second, self.params.speed, chord)
+        if asked == self.wish:
+            return
+        self.wish = asked
         self._stale = True
         self.plan.rewind()
 

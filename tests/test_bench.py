@@ -22,13 +22,15 @@ SMALLEST = Size(
     turns=2,
     lateness_s=0.5,
     phrases=1,
+    knob_turns=1,
+    sweep_s=0.5,
     starts=1,
     playing_s=0.1,
     music_s=3,
     pieces=1,
 )
 HEAD = Row("a thing", "ms", Aim("p99", most=0.5))
-ROWS = 18
+ROWS = 23
 
 
 def shown(rows: list[Row]) -> str:

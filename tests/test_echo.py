@@ -73,6 +73,26 @@ def test_where_a_loop_is_proven_the_humans_notes_come_back_too() -> None:
         assert echo.is_echo(now + 0.02, message)
 
 
+def test_the_humans_own_come_back_before_the_machine_has_played() -> None:
+    echo, now = Echo(), 0.0
+    for pitch in (60, 64, 67):
+        for message in (on(pitch), off(pitch), mido.Message("control_change", control=7, value=pitch)):
+            now += 0.1
+            assert not echo.is_echo(now, message)
+            echo.sent(now, message, own=False)
+            assert echo.is_echo(now + 0.02, message)
+    assert not echo.is_echo(now + 0.03, message)  # it comes back once
+    assert echo.loops
+
+
+def test_a_controller_that_moves_on_is_no_echo_of_itself() -> None:
+    echo = Echo()
+    for number, value in enumerate((5, 6, 5, 6, 5)):
+        message = mido.Message("control_change", control=7, value=value)
+        assert not echo.is_echo(number * 0.01, message)
+        echo.sent(number * 0.01, message, own=False)
+
+
 def test_a_loop_that_is_cut_is_forgotten() -> None:
     echo = Echo()
     now = looped(echo)
@@ -91,9 +111,12 @@ def test_a_key_struck_after_an_echo_of_it_is_the_humans_and_so_is_its_end() -> N
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(60, 62), st.sampled_from([64, 80]), st.floats(0, 0.3))))
 def test_what_the_machine_did_not_play_is_never_an_echo(messages: list[tuple[bool, int, int, float]]) -> None:
-    echo, now = Echo(), 0.0
+    echo, held, now = Echo(), set[int](), 0.0
     for is_on, pitch, velocity, wait in messages:
         now += wait
+        if is_on == (pitch in held):
+            continue  # a key that is down is not struck
+        (held.add if is_on else held.discard)(pitch)
         message = on(pitch, velocity) if is_on else off(pitch)
         assert not echo.is_echo(now, message)
         echo.sent(now, message, own=False)

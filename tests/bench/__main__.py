@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench import control as control
 from tests.bench import lateness as late
 from tests.bench import play as play
 from tests.bench import speed as speed
@@ -33,6 +34,8 @@ def measure(size: Size, tell: Callable[[str], None]) -> list[Row]:
             ("lateness", lambda size: late.lateness(size, no_jack), late.LATENESS),
             ("an answer", speed.answers, (speed.COMPUTED,)),
             ("from key to answer", lambda size: play.keys(size, no_jack), (play.ANSWER, play.YIELD)),
+            ("a knob", lambda size: control.knob(size, no_jack), (control.KNOB, control.KNOB_AHEAD)),
+            ("a sweep", lambda size: control.sweep(size, no_jack), control.SWEEP),
             ("the program", lambda size: play.program(size, no_jack), (play.START, play.MEMORY)),
             ("a file", speed.files, (speed.GENERATE,)),
         )
@@ -169,7 +172,7 @@ def as_json(rows: list[Row], machine: dict[str, Any], versions: dict[str, str]) 
     help="Write the rows, the machine and the versions to FILE, too.",
 )
 @click.option("--readme", is_flag=True, help="Put the table into README.md, too.")
-@click.option("--quick", is_flag=True, help="Measure less of everything: a minute instead of four.")
+@click.option("--quick", is_flag=True, help="Measure less of everything: a minute instead of seven.")
 def main(json_file: Path | None, readme: bool, quick: bool) -> None:
     """Measure the instrument on this machine: one table."""
     found, used = machine(), versions()

@@ -69,7 +69,7 @@ class Ear:
         self.heard: list[tuple[float, bool, int]] = []  # when (s), whether it begins, pitch
         self._port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="ear")
         self._port.set_callback(self._receive)
-        _connect(self._port, "liveperf-out")
+        connect(self._port, "liveperf-out")
 
     def _receive(self, event: tuple[list[int], float], _: Any) -> None:
         now, (status, *values) = time.perf_counter(), event[0]
@@ -87,12 +87,12 @@ class Ear:
         self._port.delete()
 
 
-class _Keyboard:
+class Keyboard:
     """What the human plays on."""
 
     def __init__(self) -> None:
         self._port = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="keyboard")
-        _connect(self._port, "liveperf-in")
+        connect(self._port, "liveperf-in")
 
     def press(self, pitch: int) -> float:
         """Strike a key; returns when."""
@@ -104,21 +104,28 @@ class _Keyboard:
         self._port.send_message([0x80, pitch, 0])
         return time.perf_counter()
 
+    def turn(self, number: int, value: int) -> float:
+        """Turn a knob; returns when."""
+        now = time.perf_counter()
+        self._port.send_message([0xB0, number, value])
+        return now
+
     def close(self) -> None:
         """Play no more."""
         self._port.close_port()
         self._port.delete()
 
 
-def _connect(port: Any, wanted: str) -> None:
+def connect(port: Any, wanted: str) -> None:
+    """Connect to the first port whose name holds `wanted`."""
     names = port.get_ports()
     port.open_port(next(index for index, name in enumerate(names) if wanted in name), "port")
 
 
 @contextlib.contextmanager
-def _playing(*options: str) -> Iterator[tuple[int, float]]:
+def playing(*options: str, code: str = "from liveperf.cli import main; main()") -> Iterator[tuple[int, float]]:
     """`liveperf play` as a process of its own, from its greeting on: its number, and when (s) it greeted."""
-    command = [sys.executable, "-m", "liveperf", "play", "--model", MODEL, *options]
+    command = [sys.executable, "-c", code, "play", "--model", MODEL, *options]
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
         try:
@@ -142,8 +149,8 @@ def keys(size: Size, no_jack: str) -> list[Row]:
     answered: list[float] = []
     yielded: list[float] = []
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_playing("--backend", "jack", "--channel", str(MACHINE), "--seed", "1"))
-        keyboard = stack.enter_context(contextlib.closing(_Keyboard()))
+        stack.enter_context(playing("--backend", "jack", "--channel", str(MACHINE), "--seed", "1"))
+        keyboard = stack.enter_context(contextlib.closing(Keyboard()))
         ear = stack.enter_context(contextlib.closing(Ear()))
         time.sleep(0.2)
         for _ in range(size.phrases):
@@ -158,7 +165,7 @@ def keys(size: Size, no_jack: str) -> list[Row]:
     ]
 
 
-def _answer(keyboard: _Keyboard, ear: Ear) -> list[float]:
+def _answer(keyboard: Keyboard, ear: Ear) -> list[float]:
     """Play a phrase; how late the answer begins, ms. Nothing if none comes within five seconds."""
     for pitch in (60, 64, 67):
         keyboard.press(pitch)
@@ -172,7 +179,7 @@ def _answer(keyboard: _Keyboard, ear: Ear) -> list[float]:
     return []
 
 
-def _interrupt(keyboard: _Keyboard, ear: Ear) -> list[float]:
+def _interrupt(keyboard: Keyboard, ear: Ear) -> list[float]:
     """Strike a key while a note sounds; how long the machine's notes go on, ms. Nothing if none sounded."""
     end = time.perf_counter() + 2
     while not ear.sounding and time.perf_counter() < end:
@@ -190,7 +197,7 @@ def program(size: Size, no_jack: str) -> list[Row]:
     taken, memory = [], MEMORY.missing("this system does not tell it without more tools")
     for index in range(-1, size.starts):  # the first to get warm
         start = time.perf_counter()
-        with _playing(*options) as (pid, greeted):
+        with playing(*options) as (pid, greeted):
             last = index == size.starts - 1
             time.sleep(size.playing_s if last else 0.2)  # ended before it plays, it leaves JACK a dead client
             resident = resident_mb(pid) if last else None

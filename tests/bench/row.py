@@ -19,6 +19,8 @@ class Size:
     turns: int = 100
     lateness_s: float = 40.0
     phrases: int = 15
+    knob_turns: int = 100
+    sweep_s: float = 20.0
     starts: int = 5
     playing_s: float = 5.0
     music_s: float = 60.0
@@ -33,6 +35,8 @@ QUICK = Size(
     turns=20,
     lateness_s=5.0,
     phrases=3,
+    knob_turns=5,
+    sweep_s=2.0,
     starts=2,
     playing_s=2.0,
     music_s=20.0,
