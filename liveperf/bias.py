@@ -19,6 +19,7 @@ LEANING = 2.5  # nats for a pitch inside the scale, in a model that cannot be to
 WINDOW_S = 4.0  # over which density is counted
 PRIOR = 3.0  # notes
 LONGER = 1.5  # nats that an octave more of time shift gains, for each octave by which it plays too much
+HELP = 0.3  # of both, for a model that is told
 OFTENER = 3.0  # nats that time's passing at all gains for each
 
 
@@ -26,7 +27,11 @@ class Bias:
     """Makes biases [V] for one vocabulary. Thread-safe: what it gives is a function of state and wish."""
 
     def __init__(self, vocabulary: Vocabulary, steers: bool) -> None:
-        """steers: whether density and scale are to be had by sampling, the model being deaf to them."""
+        """steers: whether density and scale are to be had by sampling, the model being deaf to them.
+
+        One that is told its density is helped a little, for it plays somewhat more than it is asked for.
+        """
+        self._gain = 1.0 if steers else HELP
         self._steers, self._size, self._rate = steers, vocabulary.size, vocabulary.steps_per_second
         first = vocabulary.first[EventType.TIME_SHIFT]
         self._shifts = slice(first, first + vocabulary.max_shift)
@@ -36,16 +41,15 @@ class Bias:
     def of(self, state: GeneratorState, wish: Wish) -> NDArray[np.float32] | None:
         """The bias [V] in nats; None for none."""
         avoided = repeated(state.recent) if wish.repeat_guard else ()
-        steers = self._steers and (wish.density or wish.classes)
-        if not (avoided or steers):
+        if not (avoided or wish.density or (self._steers and wish.classes)):
             return None
         bias = np.zeros(self._size, np.float32)
         for pitch in avoided:
             bias[pitch] -= wish.repeat_guard * AGAINST_REPEATS
         if self._steers and wish.classes:
             bias[:PITCHES][pitches_of(wish.classes)] += LEANING
-        if self._steers and wish.density:
-            slow = self._slow(state, wish.density)
+        if wish.density:
+            slow = self._gain * self._slow(state, wish.density)
             longer, logits = LONGER * slow * self._octaves, state.logits[self._shifts]
             bias[self._shifts] += longer + _log_sum(logits) - _log_sum(logits + longer) + OFTENER * max(slow, 0.0)
         return bias

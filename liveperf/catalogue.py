@@ -65,6 +65,7 @@ def markdown() -> str:
         runs = [found.training]
         while "began_with" in runs[-1]:
             runs.append(runs[-1]["began_with"])
+        runs += found.training.get("averaged_with", [])
         hours, events = (sum(float(run.get(key, 0)) for run in runs) for key in ("hours", "events"))
         for precision in ("fp32", "int8"):
             scores = found.scores.get(precision)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from liveperf.bundle import Bundle, Card
 from liveperf.conditioning import Conditioning
 from liveperf.events import OORE, Event, EventType, Vocabulary
-from liveperf.state import GeneratorState
 from liveperf.network import NetworkState
+from liveperf.state import GeneratorState
 
 Array = NDArray[np.float32]
 

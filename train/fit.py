@@ -110,6 +110,7 @@ class Fit:
         self.elapsed_s, self.events, self.updates = 0.0, 0, 0
         self.history: list[dict[str, float]] = []
         self.out = Path(config.out)
+        self._commit = checkpoints.commit()  # of what runs, whatever is committed meanwhile
         self._stopping = False
 
     def stop(self) -> None:
@@ -233,7 +234,7 @@ class Fit:
             "updates": self.updates,
             "history": self.history,
             "began_with": self.began_with,
-            "commit": checkpoints.commit(),
+            "commit": self._commit,
             "data_hash": self.corpus.hash,
         }
 
