@@ -18,9 +18,9 @@ AGAINST_REPEATS = 5.0  # nats, at a guard of 1, for each time that it followed
 LEANING = 2.5  # nats for a pitch inside the scale, in a model that cannot be told
 WINDOW_S = 4.0  # over which density is counted
 PRIOR = 3.0  # notes
-LONGER = 1.5  # nats that an octave more of time shift gains, for each octave by which it plays too much
-HELP = 0.3  # of both, for a model that is told
-OFTENER = 3.0  # nats that time's passing at all gains for each
+LONGER = 2.0  # nats that an octave more of time shift gains, for each octave by which it plays too much
+HELP = 0.12  # of both, for a model that is told
+OFTENER = 8.0  # nats that time's passing at all gains for each
 
 
 class Bias:

@@ -36,6 +36,7 @@ class Echo:
     def __init__(self) -> None:
         self.count = 0
         self._sent: deque[_Sent] = deque()
+        self._waiting: dict[tuple[bool, Key], deque[_Sent]] = {}  # by whether it is the machine's: not returned
         self._returned: deque[bool] = deque(maxlen=REMEMBERED)  # of the last note-ons
         self._stands: dict[Key, Key] = {}  # what the human's keys and controllers were last seen to do
         self._sounding: set[Key] = set()  # note-offs that would be echoes
@@ -48,7 +49,9 @@ class Echo:
     def sent(self, now: float, message: mido.Message, own: bool) -> None:
         """A message goes out (s): the machine's own, or one of the human's that is passed on."""
         self._forget(now)
-        self._sent.append(_Sent(now, _key(message), own))
+        sent = _Sent(now, _key(message), own)
+        self._sent.append(sent)
+        self._waiting.setdefault((own, sent.key), deque()).append(sent)
         if not own:
             self._stands[_thing(message)] = _key(message)
 
@@ -68,15 +71,21 @@ class Echo:
         return ours
 
     def _returns(self, key: Key, proven: bool) -> bool:
-        for sent in self._sent:
-            if sent.key == key and not sent.returned and (sent.own or proven):
-                sent.returned = True
+        for own in (True, False) if proven else (True,):
+            waiting = self._waiting.get((own, key))
+            if waiting:
+                waiting.popleft().returned = True
                 return True
         return False
 
     def _forget(self, now: float) -> None:
         while self._sent and self._sent[0].at < now - WINDOW_S:
             old = self._sent.popleft()
+            if not old.returned:
+                waiting = self._waiting[old.own, old.key]
+                waiting.popleft()
+                if not waiting:
+                    del self._waiting[old.own, old.key]
             if old.key[0] == "on" and (old.own or old.returned):
                 self._returned.append(old.returned)
 

@@ -134,5 +134,5 @@ def test_a_recording_holds_what_was_heard(play: Play, tmp_path: Path) -> None:
     assert tracks["machine"] == [(is_onset(m), m.note) for _, m in synth.notes()]
     assert tracks["human"] == [(is_onset(m), m.note) for _, m in synth.notes(1)]
     assert len(tracks["human"]) == 2 * len(PHRASE) and len(tracks["machine"]) > 2
-    assert 1.5 < take.length < 2.5
+    assert 0.3 < take.length < 2.5  # it may rest towards the end
     assert instrument.err == ""

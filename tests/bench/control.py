@@ -119,7 +119,7 @@ def sweep(size: Size, no_jack: str) -> list[Row]:
         port = backend.open_output(None)
         stack.callback(port.close)
         output = Output(port.send, clock)
-        performer = Performer(Generator(bundle.load(MODEL)), Params(mode="solo", density=32))
+        performer = Performer(Generator(bundle.load(MODEL)), Params(mode="solo", density=16))
         engine = Engine(performer, output, clock, MACHINE, ControlMap((Entry("cc", CC, "temperature"),)))
         received = 0
 
