@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from liveperf.events import OORE
 from liveperf.generator import Generator
 from liveperf.knobs import Entry
 from liveperf.output import Output, Thru, _Stop
-from liveperf.params import MODES, Params
+from liveperf.params import MODES, Params, table
 from liveperf.performer import MachineNote, Performer
 from liveperf.state import FAR
 from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL
@@ -452,3 +453,54 @@ def test_whatever_a_human_does_notes_are_paired_and_end(
     _ = band.port.sounding  # raises for an orphan and for a doubled note
     band.output.work(_Stop())
     assert not band.port.sounding
+
+
+def random_message(dice: random.Random) -> mido.Message:
+    """Anything a controller, a keyboard or a sequencer sends."""
+    channel, value = dice.randrange(16), dice.randrange(128)
+    kind = dice.choices(
+        (
+            "control_change",
+            "note_on",
+            "note_off",
+            "pitchwheel",
+            "aftertouch",
+            "program_change",
+            "clock",
+            "transport",
+        ),
+        (60, 8, 8, 5, 5, 4, 8, 2),
+    )[0]
+    if kind == "control_change":
+        return mido.Message(kind, channel=channel, control=dice.randrange(128), value=value)
+    if kind in ("note_on", "note_off"):
+        return mido.Message(kind, channel=channel, note=value, velocity=dice.randrange(128))
+    if kind == "pitchwheel":
+        return mido.Message(kind, channel=channel, pitch=dice.randrange(-8192, 8192))
+    if kind == "aftertouch":
+        return mido.Message(kind, channel=channel, value=value)
+    if kind == "program_change":
+        return mido.Message(kind, channel=channel, program=value)
+    return mido.Message("clock" if kind == "clock" else dice.choice(("start", "stop", "continue")))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ten_thousand_random_control_messages_leave_every_law_in_force(seed: int) -> None:
+    """A knob on every parameter there is: notes stay paired, steps go forward, parameters stay valid."""
+    entries = [Entry("cc", number, row.name) for number, row in enumerate(table())]
+    actions = (Entry("cc", 90, "panic"), Entry("cc", 91, "turn"), Entry("program_change", None, "preset"))
+    performer, draw = dice("answer", seed), random.Random(seed)
+    band = Band(performer, controls=ControlMap((*entries, *actions)))
+    before = 0
+    for _ in range(10_000):
+        band.hear(random_message(draw))
+        band.run(draw.choice((0.0, 0.0, 0.001, 0.003)))
+        assert performer.now >= before
+        before = performer.now
+    assert performer.params.replace() == performer.params
+    assert band.engine.failure is None and band.engine.counts.notes_in > 300
+    performer.lift()
+    performer.halt(False)
+    performer.halt(True)
+    band.run(1.0)
+    assert not band.port.sounding  # every note-on of the machine's had its note-off, and none came twice
