@@ -136,7 +136,7 @@ class Loop:
     def returns(self, now: float, message: mido.Message) -> bool:
         """Whether a message that has come in is one of ours. Input thread."""
         with self._lock:
-            return hasattr(message, "channel") and self._echo.is_echo(now, message)
+            return _passes(message) and self._echo.is_echo(now, message)
 
 
 def _is_heard(message: mido.Message, config: Config) -> bool:

@@ -188,13 +188,15 @@ class Engine:
         if number == PEDAL:
             self.performer.pedal(value)
         elif number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
-            self.performer.lift()
-            self.performer.release()
+            self._panic()
+
+    def _panic(self) -> None:
+        self.performer.lift()
+        self.performer.release()
 
     def _act(self, action: Action) -> None:
         if action.name == "panic":
-            self.performer.lift()
-            self.performer.release()
+            self._panic()
             self._output.put(Release(Owner.HUMAN))
         elif action.name == "turn":
             self.performer.turn()

@@ -43,7 +43,7 @@ def wish(params: Params, steps_per_second: float, pace: float = 1.0, chord: froz
         locked=params.key_lock == "on",
         temperature=params.temperature,
         top_p=params.top_p,
-        lowest=max(0, max(params.lowest_pitch, 0) - params.transpose),
+        lowest=max(0, params.lowest_pitch - params.transpose),
         highest=min(PITCHES - 1, params.highest_pitch - params.transpose),
         polyphony=params.polyphony,
         note_limit=max(1, round(params.note_limit_s * steps_per_second * pace)),

@@ -221,7 +221,9 @@ def export_verb(
         with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
             draft = Path(scratch) / out.name
             export(network, card, draft)
-            cost = int8_cost(network, draft, [p[:4096].astype(np.int64) for p in pieces[:16]], prepared.vocabulary)
+            cost = int8_cost(
+                network, draft, [piece.astype(np.int64) for piece in pieces[:16]], prepared.vocabulary
+            )
             if cost > LARGEST_COST:
                 raise ValueError(f"int8 costs {cost:.4f} nats/event, over {LARGEST_COST}; keep --fp32")
             os.replace(draft, out)

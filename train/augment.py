@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from liveperf.codec import Events, transpose
+from liveperf.conditioning import event_steps
 from liveperf.events import PITCHES, EventType, Vocabulary
 
 
@@ -47,7 +48,7 @@ def _louder(events: Events, vocabulary: Vocabulary, louder: int) -> Events:
 def _stretched(events: Events, vocabulary: Vocabulary, stretch: float) -> Events:
     first, longest = vocabulary.first[EventType.TIME_SHIFT], vocabulary.max_shift
     is_shift = (events >= first) & (events < first + longest)
-    step = np.cumsum(np.where(is_shift, events - first + 1, 0))
+    step = event_steps(events, vocabulary)
     others = np.flatnonzero(~is_shift)
     if not len(others):
         return events.copy()
