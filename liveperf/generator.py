@@ -6,16 +6,17 @@ kept is a state one can go back to.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liveperf.bias import RECENT, Bias
-from liveperf.bundle import Bundle
+from liveperf.bias import MEMORY_S, RECENT, Bias
 from liveperf.conditioning import PITCH_CLASSES
 from liveperf.events import PITCHES, EventType
+from liveperf.model.bundle import Bundle
 from liveperf.sampling import Limits, Sampler
 from liveperf.state import FAR, GeneratorState
 from liveperf.wish import Wish
@@ -67,6 +68,9 @@ class Generator:
         changes: dict[str, Any]
         if kind is EventType.TIME_SHIFT:
             changes = {"step": state.step + value, "struck": False, "armed": False}
+            if own:
+                time_s = value / self.vocabulary.steps_per_second
+                changes["surplus"] = state.surplus * math.exp(-time_s / MEMORY_S) - wish.density * time_s
         elif kind is EventType.VELOCITY:
             changes = {"velocity_bin": value, "armed": True}
         elif kind is EventType.NOTE_OFF:
@@ -76,6 +80,7 @@ class Generator:
             notes = (*state.own, (value, state.step))
             recent = (*state.recent[1 - RECENT :], (state.step, value))
             changes = {"own": notes, "eager": False, "last_onset": state.step, "recent": recent}
+            changes["surplus"] = state.surplus + 1
         else:
             changes = {"others": state.others | {value}}
         if kind is EventType.NOTE_ON:

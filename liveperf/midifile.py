@@ -1,91 +1,122 @@
-"""Standard MIDI files <-> notes and messages. Files are read and written by mido."""
+"""Standard MIDI files <-> notes and messages. They are written by mido."""
 
 from __future__ import annotations
 
 import os
+from array import array
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import mido
 import numpy as np
 
-from liveperf.codec import Notes, apply_sustain, notes_array
+from liveperf import smf
+from liveperf.codec import NOTE, Notes, apply_sustain, notes_array
+from liveperf.errors import LiveperfError
+from liveperf.voices import PEDAL
 
 DRUM_CHANNEL = 9
 TICKS_PER_SECOND = 1000  # written files: 500 ticks a beat at 120 beats a minute, so that a tick is 1 ms
 
 
-class MidiFileError(Exception):
-    """A file that is not music we can read; the message names it and says why."""
+LARGEST_BYTES = 8 << 20  # twenty times the longest of MAESTRO
+LONGEST_S = 100 * 3600.0  # what claims to last longer is damaged, and would make billions of events
+
+
+class MidiFileError(LiveperfError):
+    """A file that is not music we can read; the message says why, and names it if it has a name."""
 
 
 def read_notes(path: Path) -> Notes:
     """All notes of a file, tracks merged, drums left out, sustain applied; MidiFileError if there are none."""
-    messages = _read_messages(path)
-    rows: list[tuple[float, float, int, int]] = []
-    open_notes: dict[tuple[int, int], deque[tuple[float, int]]] = defaultdict(deque)
-    pedal: list[tuple[float, int]] = []
-    time = 0.0
-    for message in messages:
-        time += message.time
-        if message.is_meta or getattr(message, "channel", DRUM_CHANNEL) == DRUM_CHANNEL:
-            continue
-        if message.type == "note_on" and message.velocity > 0:
-            open_notes[message.channel, message.note].append((time, message.velocity))
-        elif message.type in ("note_on", "note_off"):
-            waiting = open_notes[message.channel, message.note]
-            if waiting:
-                start, velocity = waiting.popleft()
-                rows.append((start, time, message.note, velocity))
-        elif message.type == "control_change" and message.control == 64:
-            pedal.append((time, message.value))
-    for (_, pitch), waiting in open_notes.items():
-        rows.extend((start, time, pitch, velocity) for start, velocity in waiting)
-    if not rows:
-        raise MidiFileError(f"{path}: no notes in it")
-    times, values = (list(column) for column in zip(*pedal, strict=True)) if pedal else ([], [])
-    return apply_sustain(notes_array(rows), times, values)
-
-
-def _read_messages(path: Path) -> Iterable[mido.Message]:
-    """Messages in order, `time` in seconds since the one before."""
     try:
-        file = mido.MidiFile(path, clip=True)
-        if file.type not in (0, 1):
-            raise MidiFileError(f"{path}: a type {file.type} file (separate patterns); save it as type 0 or 1")
-        if file.ticks_per_beat <= 0:
-            raise MidiFileError(f"{path}: its time is not in ticks a beat (SMPTE); save it with beats")
-        return list(file)
-    except MidiFileError:
-        raise
+        if path.stat().st_size > LARGEST_BYTES:
+            raise MidiFileError(f"over {LARGEST_BYTES >> 20} MiB, which is no music")
+        return notes_in(path.read_bytes())
+    except MidiFileError as error:
+        raise MidiFileError(f"{path}: {error}") from error
     except OSError as error:
-        if error.strerror:
-            raise MidiFileError(f"{path}: {error.strerror}") from error
-        raise MidiFileError(f"{path}: not a MIDI file ({error})") from error
-    except EOFError as error:
-        raise MidiFileError(f"{path}: not a MIDI file, or cut short") from error
-    except Exception as error:  # mido raises what its parser trips over
-        raise MidiFileError(f"{path}: a damaged MIDI file ({error})") from error
+        raise MidiFileError(f"{path}: {error.strerror or error}") from error
 
 
-def write_messages(path: Path, tracks: dict[str, list[tuple[float, mido.Message]]]) -> None:
-    """Write named tracks of (seconds, message), ascending in time: all of the file or none. Raises OSError."""
-    file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_SECOND // 2)
-    for name, messages in tracks.items():
-        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
-        now = 0
-        for seconds, message in messages:
-            tick = max(now, round(seconds * TICKS_PER_SECOND))
-            track.append(message.copy(time=tick - now))
-            now = tick
-        file.tracks.append(track)
+def notes_in(data: bytes) -> Notes:
+    """As `read_notes`, of a file's bytes. 0.4 us for each of them, and 20 bytes of memory.
+
+    It is the interpreter that works, so that another thread may play meanwhile.
+    """
+    try:
+        notes = _notes(smf.messages(data))
+    except smf.SmfError as error:
+        raise MidiFileError(str(error)) from error
+    if not len(notes):
+        raise MidiFileError("no notes in it")
+    if notes["end"].max() > LONGEST_S:
+        raise MidiFileError(f"it lasts {notes['end'].max() / 3600:.0f} hours; its times are damaged")
+    return notes
+
+
+def notes_of(messages: Iterable[tuple[float, mido.Message]]) -> Notes:
+    """The notes of (seconds, message), ascending in time: drums left out, sustain applied, ended at the last."""
+    return _notes((time, *_bytes(message)) for time, message in messages)
+
+
+def _bytes(message: mido.Message) -> tuple[int, int, int]:
+    status, one, two = (*message.bytes(), 0, 0)[:3]
+    return status, one, two
+
+
+def _notes(messages: Iterable[tuple[float, int, int, int]]) -> Notes:
+    """As `notes_of`, of (seconds, status, data, data)."""
+    starts, ends, pitches, velocities = array("d"), array("d"), array("B"), array("B")
+    times, values = array("d"), array("B")  # of the pedal
+    waiting: dict[tuple[int, int], deque[int]] = defaultdict(deque)  # the notes of a key that are not ended
+    time = 0.0
+    for time, status, one, two in messages:
+        kind, channel = status & 0xF0, status & 0x0F
+        if channel == DRUM_CHANNEL:
+            continue
+        if kind == smf.NOTE_ON and two > 0:
+            waiting[channel, one].append(len(starts))
+            starts.append(time)
+            ends.append(np.nan)
+            pitches.append(one)
+            velocities.append(two)
+        elif kind in (smf.NOTE_ON, smf.NOTE_OFF):
+            if waiting[channel, one]:
+                ends[waiting[channel, one].popleft()] = time
+        elif kind == smf.CONTROL and one == PEDAL:
+            times.append(time)
+            values.append(two)
+    notes = np.zeros(len(starts), NOTE)
+    for name, column in (("start", starts), ("end", ends), ("pitch", pitches), ("velocity", velocities)):
+        notes[name] = column
+    notes["end"][np.isnan(notes["end"])] = time
+    return apply_sustain(notes_array(notes), times, values)
+
+
+def write_messages(path: Path, tracks: Mapping[str, Iterable[tuple[float, mido.Message]]]) -> None:
+    """Write named tracks of (seconds, message), ascending in time: all of the file or none. Raises OSError.
+
+    A track is asked for its messages one by one, and one track after the other.
+    """
+    file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_SECOND // 2, charset="utf-8")
+    file.tracks += [_ticks(name, messages) for name, messages in tracks.items()]
     part = part_of(path)
     try:
         file.save(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _ticks(name: str, messages: Iterable[tuple[float, mido.Message]]) -> Iterator[mido.Message]:
+    yield mido.MetaMessage("track_name", name=name)
+    now = 0
+    for seconds, message in messages:
+        tick = max(now, round(seconds * TICKS_PER_SECOND))
+        yield message.copy(time=tick - now)
+        now = tick
 
 
 def part_of(path: Path) -> Path:

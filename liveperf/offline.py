@@ -22,8 +22,8 @@ def perform(performer: Performer, seconds: float, progress: Callable[[float], No
         progress(performer.now / rate)
     performer.end()
     notes += performer.run_until(end - 1)
-    performer.release()
-    notes += [note for note in performer.run_until(end) if not note.velocity]  # not what it would begin anew
+    performer.panic()
+    notes += performer.run_until(end)
     progress(seconds)
     return notes
 

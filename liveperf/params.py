@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from liveperf.errors import LiveperfError
 from liveperf.scales import ROOTS, SCALES
 
 MODES = ("answer", "solo", "duet")
+# The first of two is never above the second.
+ORDERED = (("lowest_pitch", "highest_pitch"), ("answer_shortest_s", "answer_longest_s"))
 _FIRST = 1 / 127  # a knob's first step, where one that begins with "off" leaves it
 
 
-class ParamError(ValueError):
+class ParamError(LiveperfError, ValueError):
     """A parameter that does not exist or a value it cannot take; the message says what it can."""
 
 
@@ -175,15 +178,10 @@ class Params:
     def __post_init__(self) -> None:
         for row in table():
             object.__setattr__(self, row.name, row.check(getattr(self, row.name)))
-        if self.lowest_pitch > self.highest_pitch:
-            raise ParamError(
-                f"lowest_pitch {self.lowest_pitch} is above highest_pitch {self.highest_pitch}; swap them"
-            )
-        if self.answer_shortest_s > self.answer_longest_s:
-            raise ParamError(
-                f"answer_shortest_s {self.answer_shortest_s:g} is above "
-                f"answer_longest_s {self.answer_longest_s:g}; swap them"
-            )
+        for low, high in ORDERED:
+            least, most = getattr(self, low), getattr(self, high)
+            if least > most:
+                raise ParamError(f"{low} {least:g} is above {high} {most:g}; swap them")
 
     def replace(self, **values: Any) -> Params:
         """The same with other values; ParamError names an unknown parameter's nearest."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from liveperf.beats import Beats
 from liveperf.codec import Events, LiveEncoder
 from liveperf.events import EventType
 from liveperf.generator import Generator
@@ -16,6 +15,7 @@ from liveperf.params import Params
 from liveperf.plan import Plan
 from liveperf.session import Action, Session, State, Trigger
 from liveperf.state import FAR, GeneratorState
+from liveperf.sync.beats import Beats
 from liveperf.touch import MachineNote, Touch
 from liveperf.wish import wish
 
@@ -45,7 +45,9 @@ class Performer:
         self._stale = False  # the committed state was told of another wish
         self._touch = Touch()
         self._close = FAR
-        self._releasing = self._turning = self._halted = False
+        self._struck = False  # a key, since the last step
+        self._releasing = self._beginning = self._panicking = self._turning = False  # at the next step
+        self._halted = False
         self._sent: list[MachineNote] = []
 
     # What comes in; it counts from the next step on.
@@ -57,6 +59,7 @@ class Performer:
             self._steer()
         else:
             self.keyboard.note_on(pitch, velocity)
+            self._struck = True
 
     def note_off(self, pitch: int) -> None:
         """The human lets a key go."""
@@ -86,15 +89,19 @@ class Performer:
         if params == self.params:
             return
         if params.mode != self.params.mode:
-            self._releasing = True
+            self.begin()
         self.params = params
         self._steer()
 
     def halt(self, halted: bool) -> None:
-        """The song stands still: end every note; silence until it goes on, or a key is struck (not in solo)."""
-        if halted != self._halted:
+        """The song stands still: end every note; silence until it goes on, or a key is struck (not in solo).
+
+        Where it goes on the mode begins anew, also if it was not the song's end but a panic that had silenced it.
+        """
+        silenced = self._panicking or self.session.state is State.FINISHED
+        if halted != self._halted or (silenced and not halted):
             self._halted = halted
-            self._releasing = True
+            self.begin()
 
     def set_tempo(self, ratio: float) -> None:
         """The tempo of a MIDI clock, in units of the reference."""
@@ -132,9 +139,45 @@ class Performer:
         """Have heard a performance before the first step."""
         self.plan.rewind(self.generator.prime(self.plan.committed, events, self.wish))
 
+    def resume(self, before: Performer) -> None:
+        """Take another's place, who may be stuck in the middle of a step: what he played is over, in silence.
+
+        The keys and the pedal that are down stay down, for the human's hands and feet know nothing of it.
+        """
+        self._chord = dict(before._chord)
+        self._steer()
+        self._stale = True
+        state, keyboard = before.plan.committed, before.keyboard
+        self.keyboard = LiveEncoder(set(keyboard.keys), set(keyboard.sustained), keyboard.pedal)
+        held = self.keyboard.keys | self.keyboard.sustained
+        for pitch in sorted({pitch for pitch, _ in state.own} | (state.others - held)):
+            event = self.generator.vocabulary.first[EventType.NOTE_OFF] + pitch
+            state = self.generator.feed(state, event, self.wish, own=False)
+        self.plan.rewind(replace(state, eager=False))
+        self.now = max(before.now, state.step)
+        self.beats, self._tempo, self._halted = before.beats, before._tempo, before._halted
+        self._turning, self._panicking = before._turning, before._panicking
+        session, _ = before.session.after(Trigger.DONE, self.now)
+        if session.plays or session.mode != self.params.mode:
+            session = Session(self.params.mode, changed=self.now)
+        quiet = self.now if session.quiet is None else session.quiet
+        self.session = replace(session, quiet=None if held else quiet)
+
     def release(self) -> None:
-        """End every note of the machine at the next step and begin the mode anew (panic)."""
+        """End every note of the machine at the next step; whoever's turn it is, it stays his."""
         self._releasing = True
+
+    def begin(self) -> None:
+        """End every note of the machine at the next step and begin the mode anew."""
+        self._beginning, self._panicking = True, False
+
+    def panic(self) -> None:
+        """End every note at the next step, the human's too; silence until somebody asks for music: see session.py.
+
+        What came before it in the same step begins nothing any more.
+        """
+        self.lift()
+        self._panicking, self._turning, self._struck = True, False, False
 
     def end(self) -> None:
         """Let the machine come to rest at the next opportunity (solo: for good)."""
@@ -153,7 +196,7 @@ class Performer:
     def next_due(self) -> int:
         """The next step at which there is something to do; FAR for never."""
         due = FAR
-        if self.keyboard.pending or self._releasing or self._turning:
+        if self._called:
             return self.now + 1
         timer = self._timer()
         if timer is not None:
@@ -176,7 +219,7 @@ class Performer:
     def plan_ahead(self) -> bool:
         """Plan one event more, if the plan is shorter than asked for; whether it did."""
         horizon = self.now + round(self.params.plan_s * self.rate)
-        if not self.plays or self.plan.complete or self._releasing or self._turning or self.keyboard.pending:
+        if not self.plays or self.plan.complete or self._called:
             return False
         self._refresh()
         if self.plan.head.step > max(horizon, self.now):
@@ -188,6 +231,11 @@ class Performer:
     def rate(self) -> float:
         """Steps in a second, as the clock on the wall counts it."""
         return self.generator.vocabulary.steps_per_second * self.pace
+
+    @property
+    def _called(self) -> bool:
+        """Whether something has come in that the next step has to see to."""
+        return self.keyboard.pending or self._releasing or self._beginning or self._panicking or self._turning
 
     def _timer(self) -> tuple[int, Trigger] | None:
         if self._halted:
@@ -204,7 +252,13 @@ class Performer:
         if self._releasing:
             self._releasing = False
             self._release(step)
+        if self._beginning:
+            self._beginning, self._close = False, FAR
+            self._release(step)
             self.session = replace(Session(self.params.mode), changed=step, quiet=self.session.quiet)
+        if self._panicking:
+            self._panicking = False
+            self._trigger(Trigger.PANIC, step)
         if self.keyboard.pending:
             self._listen(step)
         if self._turning:
@@ -221,7 +275,8 @@ class Performer:
 
     def _listen(self, step: int) -> None:
         """Take in what the human did."""
-        if self.keyboard.struck:
+        if self._struck:
+            self._struck = False
             self._halted = self._halted and self.params.mode == "solo"  # who plays, wants to play
             self._trigger(Trigger.KEY, step)
         state = self.generator.pass_time(self.plan.committed, step, self.wish)
@@ -252,18 +307,17 @@ class Performer:
         state = self.generator.pass_time(self.plan.committed, step, self.wish)
         state = self._end_notes(state, sorted(pitch for pitch, _ in state.own))
         self.plan.rewind(replace(state, eager=False))
-        self._close = FAR
 
     def _trigger(self, trigger: Trigger, step: int) -> None:
-        if self._halted:
+        if self._halted and trigger is not Trigger.PANIC:
             return
         self.session, action = self.session.after(trigger, step)
         if action is Action.NONE:
             return
+        self._close = FAR
         if action is Action.RELEASE:
             self._release(step)
             return
-        self._close = FAR
         state = self.plan.committed
         if action is Action.ANSWER:
             self._close = step + self._answer_steps()

@@ -1,6 +1,17 @@
 """Whose turn it is: solo, answer (call and response) and duet as transition tables.
 
 A transition that is not in the table changes nothing.
+
+After a panic the machine is silent in every mode, for as long as nobody asks for music:
+
+| mode   | what asks for it                                           | what does not                            |
+|--------|------------------------------------------------------------|------------------------------------------|
+| answer | a key: it listens, and answers the phrase; or the turn     | its own impatience (`idle_start_s`)      |
+| solo   | the turn                                                   | a key: it hears it, and stays silent     |
+| duet   | a key: it joins in; or the turn                            | keys that were down as the panic came    |
+
+In each of them, a change of mode and a song's Start or Continue (MIDI) do: these begin the mode anew. The panic
+itself does not, for a DAW sends one whenever it stops.
 """
 
 from __future__ import annotations
@@ -18,7 +29,7 @@ class State(Enum):
     LISTENING = "listening"  # the human plays, the machine is silent
     PLAYING = "playing"
     ENDING = "ending"  # coming to rest at the next opportunity
-    FINISHED = "finished"  # it plays no more
+    FINISHED = "finished"  # it plays no more, until it is asked to
 
 
 class Trigger(Enum):
@@ -31,6 +42,7 @@ class Trigger(Enum):
     REST = "the human has stopped playing along"
     DONE = "the machine has come to rest"
     TURN = "the turn is handed over"
+    PANIC = "all is to be quiet"
 
 
 class Action(Enum):
@@ -56,12 +68,20 @@ TABLES: dict[str, dict[tuple[State, Trigger], tuple[State, Action]]] = {
         (S.WAITING, T.TURN): (S.PLAYING, A.START),
         (S.LISTENING, T.TURN): (S.PLAYING, A.ANSWER),
         (S.PLAYING, T.TURN): (S.WAITING, A.RELEASE),
+        (S.WAITING, T.PANIC): (S.FINISHED, A.NONE),
+        (S.LISTENING, T.PANIC): (S.FINISHED, A.NONE),
+        (S.PLAYING, T.PANIC): (S.FINISHED, A.RELEASE),
+        (S.FINISHED, T.KEY): (S.LISTENING, A.NONE),
+        (S.FINISHED, T.TURN): (S.PLAYING, A.START),
     },
     "solo": {
         (S.WAITING, T.BEGIN): (S.PLAYING, A.START),
         (S.PLAYING, T.TURN): (S.ENDING, A.END),
         (S.ENDING, T.DONE): (S.FINISHED, A.NONE),
         (S.FINISHED, T.TURN): (S.PLAYING, A.START),
+        (S.WAITING, T.PANIC): (S.FINISHED, A.NONE),
+        (S.PLAYING, T.PANIC): (S.FINISHED, A.RELEASE),
+        (S.ENDING, T.PANIC): (S.FINISHED, A.RELEASE),
     },
     "duet": {
         (S.WAITING, T.KEY): (S.PLAYING, A.JOIN),
@@ -71,6 +91,8 @@ TABLES: dict[str, dict[tuple[State, Trigger], tuple[State, Action]]] = {
         (S.WAITING, T.TURN): (S.PLAYING, A.START),
         (S.PLAYING, T.TURN): (S.ENDING, A.END),
         (S.ENDING, T.TURN): (S.PLAYING, A.JOIN),
+        (S.PLAYING, T.PANIC): (S.WAITING, A.RELEASE),
+        (S.ENDING, T.PANIC): (S.WAITING, A.RELEASE),
     },
 }
 
@@ -120,7 +142,7 @@ class Session:
         if self.mode == "answer" and self.state is State.WAITING and params.idle_start_s > 0:
             return max(self.quiet, self.changed) + round(params.idle_start_s * rate), Trigger.IDLE
         if self.mode == "duet" and self.state is State.PLAYING:
-            return self.quiet + round(params.duet_rest_s * rate), Trigger.REST
+            return max(self.quiet, self.changed) + round(params.duet_rest_s * rate), Trigger.REST
         return None
 
     def answer_steps(self, params: Params, rate: float) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liveperf.network import NetworkState
+from liveperf.model.network import NetworkState
 
 FAR = 1 << 60  # a step that never comes
 
@@ -37,6 +37,7 @@ class GeneratorState:
     last_note: int = 0  # the step of the last note event, whosever
     turn: int = 0  # the step at which the machine began to play
     recent: tuple[tuple[int, int], ...] = ()  # (step, pitch) of the machine's last onsets
+    surplus: float = 0.0  # notes that it has played beyond what was asked for, those of long ago forgotten
     trail: tuple[int, ...] = ()  # the last events, for another model to hear
 
     @property
@@ -68,6 +69,7 @@ class GeneratorState:
             self.last_note,
             self.turn,
             self.recent,
+            self.surplus,
             self.event,
             self.trail,
         )

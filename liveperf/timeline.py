@@ -53,10 +53,6 @@ class Timeline:
         """The last whole position that is not after a time."""
         return math.floor(self.position_at(time_s) + TOLERANCE)
 
-    def next_multiple(self, time_s: float, every: float = 1.0, since: float = 0.0) -> float:
-        """The first of the positions `since` + k * `every` that is not before a time: the next beat, or bar."""
-        return since + math.ceil((self.position_at(time_s) - since) / every - TOLERANCE) * every
-
     def delayed(self, seconds: float) -> Timeline:
         """The same, every position that much later."""
         return replace(self, origin_s=self.origin_s + seconds)
@@ -139,8 +135,3 @@ def steps_per_beat(steps_per_second: float, reference_bpm: float, speed: float =
     is steps_per_second * speed * tempo / reference_bpm.
     """
     return steps_per_second * speed * 60 / reference_bpm
-
-
-def bars_s(bars: float, bpm: float, beats_per_bar: float = BEATS_PER_BAR) -> float:
-    """How long (s) so many bars take at a tempo."""
-    return bars * beats_per_bar * 60 / bpm

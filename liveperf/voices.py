@@ -62,10 +62,6 @@ class Voices:
             self._pedals.clear()
         return messages
 
-    def release_all(self) -> list[mido.Message]:
-        """End everything."""
-        return [message for owner in Owner for message in self.release(owner)]
-
     def expired(self, now: float) -> list[mido.Message]:
         """End the notes whose latest end has come."""
         messages: list[mido.Message] = []

@@ -1,0 +1,1 @@
+"""A controller's knobs: what each is for, what it does when it moves, and which one it was."""

@@ -1,0 +1,1 @@
+"""The instrument as a page has it; the page itself is in ."""

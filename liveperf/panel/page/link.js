@@ -1,0 +1,121 @@
+/** The line to the instrument: a WebSocket that comes back by itself, and the instrument's clock. */
+
+import { FarClock, here } from "./clocks.js";
+
+const FIRST_S = 0.25; // until it tries again; twice as long each time, and never in step with other pages
+const MOST_S = 5;
+const SILENT_S = 8; // the status comes each second: without any message for this long, the line is dead
+
+export class Link {
+  #socket = null;
+  #handlers;
+  #tries = 0;
+  #timer = 0;
+  #pings = new Map();
+  #ping = 0;
+  #heard = 0;
+  #waiting = null;
+  #flushing = 0;
+  connected = false;
+  clock = new FarClock();
+
+  /**
+   * handlers: by key of a message, each called with (what it says, the whole message); and `open`, `closed` (with
+   * the seconds until the next try).
+   */
+  constructor(handlers) {
+    this.#handlers = handlers;
+    this.#connect();
+    setInterval(() => this.#keepAlive(), 2000);
+    addEventListener("online", () => this.retry());
+    document.addEventListener("visibilitychange", () => !document.hidden && this.retry());
+  }
+
+  /** The instrument's time now, s. */
+  now() {
+    return this.clock.at(here());
+  }
+
+  /** Say something; false if nobody hears it. */
+  send(message) {
+    if (!this.connected || this.#socket.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** Give a parameter another value: what comes within 16 ms goes out together. */
+  set(name, value) {
+    this.#waiting = { ...this.#waiting, [name]: value };
+    this.#flushing ||= setTimeout(() => {
+      this.#flushing = 0;
+      this.send({ set: this.#waiting });
+      this.#waiting = null;
+    }, 16);
+  }
+
+  /** Try again at once, if it waits. */
+  retry() {
+    if (this.#timer) this.#connect();
+  }
+
+  #connect() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    const url = new URL("api/live", document.baseURI);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = (this.#socket = new WebSocket(url));
+    socket.onopen = () => (this.#heard = here());
+    socket.onmessage = (event) => socket === this.#socket && this.#take(event.data);
+    socket.onclose = () => socket === this.#socket && this.#lost();
+  }
+
+  #lost() {
+    const was = this.connected;
+    this.connected = false;
+    const wait = Math.min(FIRST_S * 2 ** this.#tries++, MOST_S) * (0.7 + 0.6 * Math.random());
+    this.#timer = setTimeout(() => this.#connect(), wait * 1000);
+    this.#handlers.closed(wait, was);
+  }
+
+  #take(text) {
+    this.#heard = here();
+    const message = JSON.parse(text);
+    if (!this.connected) this.#begin(message);
+    for (const key in message) {
+      if (key === "pong") this.#pong(message);
+      else this.#handlers[key]?.(message[key], message);
+    }
+  }
+
+  #begin(message) {
+    const before = this.clock.set ? this.now() : null;
+    if (message.hello) this.clock.reset(message.hello.now, this.#heard);
+    this.connected = true;
+    this.#tries = 0;
+    this.#pings.clear();
+    this.#handlers.open(before === null || !message.hello ? 0 : message.hello.now - before);
+    for (let i = 0; i < 6; i++) setTimeout(() => this.#sendPing(), i * 120);
+  }
+
+  #keepAlive() {
+    if (this.connected && here() - this.#heard > SILENT_S) {
+      const socket = this.#socket;
+      this.#socket = null; // whatever it still says is not heard
+      socket.close();
+      this.#lost();
+    } else this.#sendPing();
+  }
+
+  #sendPing() {
+    if (this.#pings.size > 16) this.#pings.clear();
+    this.#pings.set(++this.#ping, here());
+    this.send({ ping: this.#ping });
+  }
+
+  #pong(message) {
+    const sent = this.#pings.get(message.pong);
+    if (sent === undefined || typeof message.now !== "number") return;
+    this.#pings.delete(message.pong);
+    this.clock.take(sent, this.#heard, message.now);
+  }
+}
