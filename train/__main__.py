@@ -17,9 +17,9 @@ import yaml
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from liveperf import bundle
 from liveperf.events import MAGENTA, OORE, Vocabulary
 from liveperf.midifile import MidiFileError
+from liveperf.model import bundle
 from train.prepare import SPLITS
 
 # torch takes seconds to import: only the verbs that need it do.

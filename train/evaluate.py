@@ -12,10 +12,10 @@ import numpy as np
 import onnx
 import torch
 
-from liveperf import bundle
 from liveperf.codec import Events
 from liveperf.conditioning import event_steps
 from liveperf.events import EventType, Vocabulary
+from liveperf.model import bundle
 from train.checkpoint import load_network
 from train.predict import Losses, batch_predictions, bundle_losses, by_type
 from train.prepare import Corpus

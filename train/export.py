@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from liveperf.bundle import METADATA_KEY, load
 from liveperf.codec import Events
 from liveperf.conditioning import Conditioning
 from liveperf.events import Vocabulary
+from liveperf.model.bundle import METADATA_KEY, load
 from train.lanes import start_event
 from train.model import PerformanceRNN
 from train.predict import batch_losses, bundle_losses

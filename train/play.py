@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from liveperf import bundle
 from liveperf.codec import NOTE, Notes, notes_array
 from liveperf.generator import Generator
+from liveperf.model import bundle
 from liveperf.offline import CLOSING_S, perform
 from liveperf.params import Params
 from liveperf.performer import MachineNote, Performer

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from liveperf.bundle import Bundle
 from liveperf.codec import Events
 from liveperf.conditioning import Conditioning
 from liveperf.events import EventType, Vocabulary
+from liveperf.model.bundle import Bundle
 from train.lanes import IGNORED, start_event
 from train.model import PerformanceRNN
 

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from liveperf import offline
-from liveperf.bundle import load
 from liveperf.events import EventType
 from liveperf.generator import Generator
 from liveperf.midifile import read_notes
+from liveperf.model.bundle import load
 from liveperf.params import Params
 from liveperf.performer import Performer
 from train.pianoroll import figure

@@ -18,9 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import control as control
+from tests.bench import daemon as daemon
 from tests.bench import lateness as late
+from tests.bench import pages as pages
+from tests.bench import panel as panel
 from tests.bench import play as play
 from tests.bench import speed as speed
+from tests.bench import window as window
 from tests.bench.row import QUICK, Row, Size
 
 Measure = Callable[[Size], list[Row]]
@@ -36,8 +40,16 @@ def measure(size: Size, tell: Callable[[str], None]) -> list[Row]:
             ("from key to answer", lambda size: play.keys(size, no_jack), (play.ANSWER, play.YIELD)),
             ("a knob", lambda size: control.knob(size, no_jack), (control.KNOB, control.KNOB_AHEAD)),
             ("a sweep", lambda size: control.sweep(size, no_jack), control.SWEEP),
-            ("the program", lambda size: play.program(size, no_jack), (play.START, play.MEMORY)),
+            ("a post", lambda size: panel.posts(size, no_jack), (panel.POSTED,)),
+            ("a panel", lambda size: panel.looked_at(size, no_jack), panel.LOOKED_AT),
+            ("open pages", pages.open_pages, pages.PAGES_OPEN),
+            ("the program", lambda size: play.program(size, no_jack), (play.START, play.MEMORY, play.OWN)),
+            ("a JACK server", lambda size: daemon.restarts(size, no_jack), (daemon.RESTARTED,)),
+            ("a keyboard", lambda size: daemon.keyboards(size, no_jack), daemon.KEYBOARD),
+            ("a fault", lambda size: daemon.broken(size, no_jack), daemon.FAULTS),
+            ("the end", lambda size: daemon.ends(size, no_jack), daemon.ENDS),
             ("a file", speed.files, (speed.GENERATE,)),
+            ("a window", lambda size: window.window(size, no_jack), window.WINDOW),
         )
         rows = []
         for name, group, heads in groups:
@@ -172,7 +184,7 @@ def as_json(rows: list[Row], machine: dict[str, Any], versions: dict[str, str]) 
     help="Write the rows, the machine and the versions to FILE, too.",
 )
 @click.option("--readme", is_flag=True, help="Put the table into README.md, too.")
-@click.option("--quick", is_flag=True, help="Measure less of everything: a minute instead of seven.")
+@click.option("--quick", is_flag=True, help="Measure less of everything: two minutes instead of ten.")
 def main(json_file: Path | None, readme: bool, quick: bool) -> None:
     """Measure the instrument on this machine: one table."""
     found, used = machine(), versions()

@@ -5,32 +5,35 @@ from __future__ import annotations
 import contextlib
 import gc
 import random
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from unittest import mock
 
 import mido
 
-from liveperf import bundle, daemon, ports
+from liveperf import daemon
 from liveperf.cli import main
 from liveperf.clock import SystemClock
-from liveperf.controls import ControlMap
-from liveperf.engine import Engine, Received
 from liveperf.generator import Generator
-from liveperf.knobs import Entry
-from liveperf.output import Output
+from liveperf.mapping.controls import ControlMap
+from liveperf.mapping.knobs import Entry
+from liveperf.midi import ports
+from liveperf.model import bundle
 from liveperf.params import Params
 from liveperf.performer import Performer
 from liveperf.plan import Plan
+from liveperf.playing import parts
+from liveperf.playing.engine import Engine
+from liveperf.playing.items import Received
+from liveperf.playing.output import Output
 from liveperf.scales import pitch_classes
+from tests.bench.other import another, beside, obeying, pass_by
 from tests.bench.play import MACHINE, Ear, Keyboard, playing
-from tests.bench.row import Row, Size, percentile
-from tests.bench.speed import MODEL, ROOT
+from tests.bench.row import Row, Size
+from tests.bench.speed import MODEL
 
 KNOB = Row("CC sent -> first obeying note-on received", "ms")
 KNOB_AHEAD = Row("the same with a 200 ms plan that is not rewound", "ms")
@@ -58,7 +61,7 @@ class Unbending(Performer):
 
 def unbending() -> None:
     """The command line with such a performer."""
-    with mock.patch.object(daemon, "Performer", Unbending):
+    with mock.patch.object(parts, "Performer", Unbending):
         main()
 
 
@@ -100,12 +103,7 @@ def _turn(keyboard: Keyboard, ear: Ear, root: int) -> list[float]:
     """Turn the knob to the other key; when the first note of it comes, ms. Nothing if none does in two seconds."""
     classes, heard = pitch_classes(SCALE, ROOTS[root]), len(ear.heard)
     turned = keyboard.turn(CC, 127 * root)
-    while time.perf_counter() < turned + 2:
-        for at, begins, pitch in ear.heard[heard:]:
-            if begins and pitch % 12 in classes:
-                return [(at - turned) * 1e3]
-        time.sleep(0.002)
-    return []
+    return obeying(ear, classes, heard, turned)
 
 
 def sweep(size: Size, no_jack: str) -> list[Row]:
@@ -129,7 +127,7 @@ def sweep(size: Size, no_jack: str) -> list[Row]:
             engine.put(Received(clock.now(), message))
 
         stack.callback(backend.open_input(None, receive).close)
-        sweeper = stack.enter_context(_sweeper())
+        sweeper = stack.enter_context(another(f"from {__name__} import sweeps; sweeps()"))
         gc.freeze()  # as `play` does
         output.start()
         stack.callback(output.stop)
@@ -139,47 +137,14 @@ def sweep(size: Size, no_jack: str) -> list[Row]:
         late: tuple[list[float], list[float]] = ([], [])
         for index in range(TURNS):
             before = output.lateness.count
-            _pass(sweeper, size.sweep_s / TURNS * 2, swept=index % 2 > 0)
+            pass_by(sweeper, size.sweep_s / TURNS * 2, index % 2 > 0)
             new = output.lateness.count - before
             late[index % 2].extend(one * 1e3 for one in list(output.lateness.recent)[-new:] if new)
     rows = [
         STILL.measured(late[0], f"priority {output.priority}, {len(late[0])} notes"),
         SWEPT.measured(late[1], f"the same run by turns, {len(late[1])} notes, {received} CCs"),
     ]
-    if not (late[0] and late[1]):
-        return [*rows, RATIO.missing("nothing to compare")]
-    return [*rows, RATIO.measured([percentile(late[1], 99) / percentile(late[0], 99)])]
-
-
-def _pass(sweeper: subprocess.Popen[str], seconds: float, swept: bool) -> None:
-    """Let time pass, with or without a sweep."""
-    if not swept:
-        time.sleep(seconds)
-        return
-    assert sweeper.stdin is not None and sweeper.stdout is not None
-    print(seconds, file=sweeper.stdin, flush=True)
-    if sweeper.stdout.readline() != "swept\n":
-        raise RuntimeError("the sweeping program has ended")
-
-
-@contextlib.contextmanager
-def _sweeper() -> Iterator[subprocess.Popen[str]]:
-    """Another program that sweeps a knob for as many seconds as it is told."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import sweeps; sweeps()"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
-            raise RuntimeError("the sweeping program does not start")
-        yield process
-    finally:
-        process.communicate()  # it ends as nothing more is asked of it
+    return [*rows, beside(RATIO, *late)]
 
 
 def sweeps() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-import subprocess
 import sys
 import threading
 import time
@@ -16,18 +15,20 @@ from unittest import mock
 
 import mido
 
-from liveperf import bundle, ports
 from liveperf.clock import SystemClock
-from liveperf.engine import Engine
 from liveperf.generator import Generator
-from liveperf.output import Output, Play, Release, Show, Thru
+from liveperf.midi import ports
+from liveperf.model import bundle
 from liveperf.params import Params
 from liveperf.performer import Performer
+from liveperf.playing.engine import Engine
+from liveperf.playing.output import Output, Play, Release, Show, Thru
 from liveperf.state import FAR
 from liveperf.wish import wish
+from tests.bench.other import another
 from tests.bench.play import MACHINE, Ear
 from tests.bench.row import Aim, Row, Size
-from tests.bench.speed import MODEL, ROOT
+from tests.bench.speed import MODEL
 
 PERIOD_MS = 64 / 48
 
@@ -103,7 +104,9 @@ def _play(seconds: float, over_jack: bool, saturated: bool, prefer: bool) -> _La
     with contextlib.ExitStack() as stack:
         if not prefer:
             for module in ("engine", "output"):
-                stack.enter_context(mock.patch(f"liveperf.{module}.prefer_this_thread", lambda _: "normal"))
+                stack.enter_context(
+                    mock.patch(f"liveperf.playing.{module}.prefer_this_thread", lambda _: "normal")
+                )
         clock, delays = SystemClock(), 0
         if over_jack:
             port = ports.choose("jack").open_output(None)
@@ -164,23 +167,8 @@ def _tick(seconds: float, output: Output, clock: SystemClock) -> None:
 @contextlib.contextmanager
 def _listener() -> Iterator[Any]:
     """Another program that listens to our output; yields what gives, once, all that it has heard."""
-    code = "from tests.bench.lateness import listen; listen()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
-            raise RuntimeError("the listening program does not start")
-        yield lambda: json.loads(process.communicate("\n", timeout=10)[0])
-    finally:
-        process.kill()
-        process.wait()
+    with another("from tests.bench.lateness import listen; listen()") as program:
+        yield lambda: json.loads(program.communicate("\n", timeout=10)[0])
 
 
 def listen() -> None:

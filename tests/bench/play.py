@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import rtmidi
 
-from liveperf import bundle
+from liveperf.model import bundle
 from liveperf.params import Params
 from tests.bench.row import Aim, Row, Size
 from tests.bench.speed import MODEL, ROOT
@@ -23,7 +24,8 @@ from tests.bench.speed import MODEL, ROOT
 ANSWER = Row("last key up + gap -> first answering note received", "ms")
 YIELD = Row("key during an answer -> its last note-off received", "ms")
 START = Row("start-up of `play`", "s", Aim("median", most=1.5))
-MEMORY = Row("resident memory of `play`", "MB", Aim("median", most=200))
+MEMORY = Row("resident memory of `play`", "MB")
+OWN = Row("the same without what it shares with the JACK server", "MB", Aim("median", most=200))
 
 MACHINE = 2  # its channel, so that its notes are not the human's
 
@@ -41,7 +43,7 @@ def jack_server() -> Iterator[str]:
         why = ""
         try:
             with _quiet():
-                stack.enter_context(jack.server(f"bench{os.getpid()}", folder))
+                stack.enter_context(jack.Server(f"bench{os.getpid()}", folder))
         except BaseException as error:  # pytest's failures are not Exceptions
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -60,6 +62,18 @@ def _quiet() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+@contextlib.contextmanager
+def own_places() -> Iterator[Path]:
+    """A folder that holds the user's places for the programs started meanwhile: his own are left alone.
+
+    What else becomes of the environment is put back, too.
+    """
+    with tempfile.TemporaryDirectory() as name, mock.patch.dict(os.environ):
+        folder = Path(name)
+        os.environ.update(XDG_STATE_HOME=str(folder / "state"), XDG_RUNTIME_DIR=str(folder / "run"))
+        yield folder
 
 
 class Ear:
@@ -125,8 +139,8 @@ def connect(port: Any, wanted: str) -> None:
 @contextlib.contextmanager
 def playing(*options: str, code: str = "from liveperf.cli import main; main()") -> Iterator[tuple[int, float]]:
     """`liveperf play` as a process of its own, from its greeting on: its number, and when (s) it greeted."""
-    command = [sys.executable, "-c", code, "play", "--model", MODEL, *options]
-    with tempfile.TemporaryFile("w+") as errors:
+    command = [sys.executable, "-c", code, "play", "--model", MODEL, "--port", "0", *options]
+    with own_places(), tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
         try:
             assert process.stdout is not None
@@ -194,7 +208,7 @@ def _interrupt(keyboard: Keyboard, ear: Ear) -> list[float]:
 def program(size: Size, no_jack: str) -> list[Row]:
     """`liveperf play` from the outside: how soon it is ready, how large it is."""
     options = ["--mode", "solo", *([] if no_jack else ["--backend", "jack"])]
-    taken, memory = [], MEMORY.missing("this system does not tell it without more tools")
+    taken, memory = [], [row.missing("this system does not tell it without more tools") for row in (MEMORY, OWN)]
     for index in range(-1, size.starts):  # the first to get warm
         start = time.perf_counter()
         with playing(*options) as (pid, greeted):
@@ -205,18 +219,29 @@ def program(size: Size, no_jack: str) -> list[Row]:
             taken.append(greeted - start)
     if resident is not None:
         total, shared = resident
-        with_shared = f", {shared:.0f} MB of it the JACK server's, shared" if shared else ""
-        memory = MEMORY.measured([total], f"after {size.playing_s:g} s of playing alone{with_shared}")
-    return [START.measured(taken, "from the command to its greeting; files in the system's cache"), memory]
+        when = f"after {size.playing_s:g} s of playing alone"
+        memory = [MEMORY.measured([total], when), OWN.measured([total - shared], when)]
+    return [START.measured(taken, "from the command to its greeting; files in the system's cache"), *memory]
 
 
 def resident_mb(pid: int) -> tuple[float, float] | None:
-    """(resident memory of a process, how much of it is shared), MB of 10^6 bytes; None where it is not told."""
+    """(resident memory of a process, how much of it JACK shares), MB of 10^6 bytes; None where it is not told."""
     with contextlib.suppress(OSError):
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        kib = {name: int(value.split()[0]) for name, value in (x.split(":", 1) for x in lines) if "kB" in value}
-        return kib["VmRSS"] * 1024 / 1e6, kib.get("RssShmem", 0) * 1024 / 1e6
+        lines = Path(f"/proc/{pid}/smaps").read_text().splitlines()
+        return resident_kib(lines) * 1024 / 1e6, resident_kib(lines, "/dev/shm/jack") * 1024 / 1e6
     with contextlib.suppress(OSError, ValueError):
         told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True)
         return int(told.stdout) * 1024 / 1e6, 0.0
     return None
+
+
+def resident_kib(smaps: list[str], file: str = "") -> int:
+    """What is resident of the mappings of files whose names begin so, of all without one."""
+    kib, counts = 0, True
+    for line in smaps:
+        first, *rest = line.split()
+        if not first.endswith(":"):  # a mapping: its addresses, and four things before its file
+            counts = " ".join(rest[4:]).startswith(file)
+        elif first == "Rss:" and counts:
+            kib += int(rest[0])
+    return kib

@@ -21,8 +21,18 @@ class Size:
     phrases: int = 15
     knob_turns: int = 100
     sweep_s: float = 20.0
+    pages_s: float = 60.0
+    paints: int = 10
+    frames_s: float = 10.0
+    slides: int = 40
+    posts: int = 50
+    watch_s: float = 40.0
     starts: int = 5
     playing_s: float = 5.0
+    restarts: int = 5
+    keyboards: int = 8
+    faults: int = 3
+    lives: int = 5
     music_s: float = 60.0
     pieces: int = 3
 
@@ -37,8 +47,18 @@ QUICK = Size(
     phrases=3,
     knob_turns=5,
     sweep_s=8.0,
+    pages_s=8.0,
+    paints=3,
+    frames_s=2.0,
+    slides=10,
+    posts=5,
+    watch_s=5.0,
     starts=2,
     playing_s=2.0,
+    restarts=2,
+    keyboards=2,
+    faults=1,
+    lives=2,
     music_s=20.0,
     pieces=1,
 )

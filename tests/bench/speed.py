@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from liveperf import bundle
 from liveperf.events import EventType, Vocabulary
 from liveperf.generator import Generator
+from liveperf.model import bundle
 from liveperf.params import Params
 from liveperf.performer import Performer
 from liveperf.state import FAR

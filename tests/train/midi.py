@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import mido
-
 from liveperf.codec import Notes, notes_array
 from liveperf.midifile import note_messages, write_messages
-
-Messages = Sequence[mido.Message | mido.MetaMessage]
 
 
 def scale(root: int, length: int) -> Notes:
@@ -35,37 +30,6 @@ def write_table(folder: Path, rows: Sequence[tuple[str, str]], name: str = "corp
         table = csv.writer(file)
         table.writerow(["canonical_composer", "split", "midi_filename", "duration"])
         table.writerows([["Frédéric, somebody", split, name, "1.0"] for name, split in rows])
-
-
-def on(pitch: int, time: int = 0, velocity: int = 64, channel: int = 0) -> mido.Message:
-    """A note starts, so many ticks later."""
-    return mido.Message("note_on", note=pitch, velocity=velocity, time=time, channel=channel)
-
-
-def off(pitch: int, time: int = 0, channel: int = 0) -> mido.Message:
-    """A note ends."""
-    return mido.Message("note_off", note=pitch, time=time, channel=channel)
-
-
-def pedal(value: int, time: int = 0, channel: int = 0) -> mido.Message:
-    """The sustain pedal moves."""
-    return mido.Message("control_change", control=64, value=value, time=time, channel=channel)
-
-
-def midi_bytes(kind: int, *tracks: Messages, division: int = 480) -> bytes:
-    """A file of this type."""
-    file = mido.MidiFile(type=kind, ticks_per_beat=division)
-    file.tracks.extend(mido.MidiTrack(track) for track in tracks)
-    buffer = io.BytesIO()
-    file.save(file=buffer)
-    return buffer.getvalue()
-
-
-def raw_bytes(events: bytes, division: int = 480, tracks: int = 1) -> bytes:
-    """A file of equal tracks, byte by byte; each is ended."""
-    events += b"\0\xff\x2f\0"
-    head = b"MThd\0\0\0\6\0\1" + tracks.to_bytes(2, "big") + division.to_bytes(2, "big")
-    return head + tracks * (b"MTrk" + len(events).to_bytes(4, "big") + events)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

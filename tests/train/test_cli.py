@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liveperf import bundle
 from liveperf.codec import notes_array
 from liveperf.midifile import note_messages, write_messages
+from liveperf.model import bundle
 from train.__main__ import main
 
 Lines = Callable[[], tuple[str, str]]

@@ -17,8 +17,8 @@ import pytest
 import torch
 import yaml
 
-from liveperf import bundle
 from liveperf.events import MAGENTA, OORE, EventType
+from liveperf.model import bundle
 from train import checkpoint as checkpoints
 from train.checkpoint import load_network, nearest_events
 from train.config import FitConfig

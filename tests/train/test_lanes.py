@@ -8,26 +8,16 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from liveperf.codec import encode, notes_array
 from liveperf.conditioning import Conditioning, event_steps
 from liveperf.events import OORE, Event, EventType
+from tests.train.pieces import Pieces, pieces_of
 from train.augment import augment
 from train.config import FitConfig
 from train.lanes import IGNORED, Lanes, start_event
 
-Pieces = list[NDArray[np.uint16]]
 CHUNK = 8
-
-
-def pieces_of(*counts: int) -> Pieces:
-    """Pieces of so many notes; from 2 to 5 events a note and the first VELOCITY."""
-    made = []
-    for number, count in enumerate(counts):
-        notes = [(i * 0.5, i * 0.5 + 0.4, 40 + number + i % 12, 64 + i % 20) for i in range(count)]
-        made.append(encode(notes_array(notes), OORE).astype(np.uint16))
-    return made
 
 
 def lanes_of(pieces: Pieces, lanes: int = 3, **fields: float) -> Lanes:

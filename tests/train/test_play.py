@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liveperf.bundle import Bundle, BundleError, Card
 from liveperf.conditioning import Conditioning
 from liveperf.events import MAGENTA, OORE, Event, EventType, Vocabulary
 from liveperf.generator import Generator
-from liveperf.network import NetworkState
+from liveperf.model.bundle import Bundle, BundleError, Card
+from liveperf.model.network import NetworkState
 from liveperf.performer import MachineNote
 from tests.dice import Array, dice_bundle
-from tests.train.test_evaluate import tiny_network, write_bundle
+from tests.train.tiny import tiny_network, write_bundle
 from train import play
 from train.listen import Performance
 from train.obedience import DENSITIES, SCALES, obedience, questions

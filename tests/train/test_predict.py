@@ -5,26 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional
 
-from liveperf.codec import encode, notes_array
 from liveperf.conditioning import Conditioning
 from liveperf.events import OORE
+from tests.train.pieces import pieces_of
 from train.lanes import start_event
 from train.model import PerformanceRNN
 from train.predict import batch_losses
-
-Pieces = list[NDArray[np.uint16]]
-
-
-def pieces_of(*counts: int) -> Pieces:
-    """Pieces of so many notes; from 2 to 5 events a note and the first VELOCITY."""
-    made = []
-    for number, count in enumerate(counts):
-        notes = [(i * 0.5, i * 0.5 + 0.4, 40 + number + i % 12, 64 + i % 20) for i in range(count)]
-        made.append(encode(notes_array(notes), OORE).astype(np.uint16))
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,10 @@ import pytest
 from liveperf.codec import encode
 from liveperf.events import MAGENTA, OORE, Vocabulary
 from liveperf.midifile import note_messages, write_messages
+from tests.messages import pedal
+from tests.midifiles import midi_bytes
 from tests.train import readers
-from tests.train.midi import contents, midi_bytes, pedal, scale, write_scales, write_table
+from tests.train.midi import contents, scale, write_scales, write_table
 from train import draft
 from train import prepare as module
 from train.__main__ import main

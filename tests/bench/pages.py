@@ -1,0 +1,128 @@
+"""Whether pages that are open make notes late."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gc
+import json
+import os
+import queue
+import selectors
+import socket
+import sys
+import time
+from urllib.parse import urlsplit
+
+from liveperf import daemon
+from liveperf.clock import SystemClock
+from liveperf.feed import Ring
+from liveperf.generator import Generator
+from liveperf.midi.nothing import Nothing
+from liveperf.model import bundle
+from liveperf.panel.pages import read as read_pages
+from liveperf.panel.stage import Stage
+from liveperf.params import Params
+from liveperf.performer import Performer
+from liveperf.playing.instrument import Instrument, News
+from liveperf.remote.server import Server
+from liveperf.setup.settings import Config
+from tests.bench.other import another, ask, beside
+from tests.bench.play import MACHINE
+from tests.bench.row import Aim, Row, Size
+from tests.bench.speed import MODEL
+
+CLOSED = Row("note sent after its time, no page open", "ms")
+OPEN = Row("note sent after its time, five pages open", "ms")
+RATIO = Row("p99 of that / p99 with no page open", "times", Aim("median", most=1.1))
+PAGES_OPEN = (CLOSED, OPEN, RATIO)
+
+PAGES = 5
+TURNS = 8  # none and five by turns, so that whatever else the machine does, it does to both
+SET_S = 0.5  # how often a page moves a fader, one that does not make it another music
+# Few voices: a note of a chord of forty is late by all those before it, whoever looks on.
+MUSIC = Params(mode="solo", density=24, polyphony=4)
+SETTLE_S = 0.5  # after pages have come or gone
+
+
+def open_pages(size: Size) -> list[Row]:
+    """An instrument that plays alone, without MIDI, and by turns the pages of five browsers."""
+    setup = Config(params=MUSIC, channel=MACHINE)
+    clock = SystemClock()
+    inbox: queue.SimpleQueue[News] = queue.SimpleQueue()
+    with contextlib.ExitStack() as stack:
+        stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(daemon.SWITCH_S)
+        performer = Performer(Generator(bundle.load(MODEL)), setup.params)
+        instrument = Instrument(setup, performer, Nothing(clock), clock, None, inbox)
+        server = Server(Stage(instrument, clock, Ring(1)), pages=read_pages())
+        server.start()
+        stack.callback(server.stop)
+        readers = stack.enter_context(another(f"from {__name__} import read; read({server.url!r})"))
+        gc.freeze()  # as `play` does
+        instrument.begin()
+        stack.callback(instrument.end)
+        late: tuple[list[float], list[float]] = ([], [])
+        messages = 0
+        for index in range(TURNS):
+            opened = index % 2 > 0
+            ask(readers, "open" if opened else "close")
+            time.sleep(SETTLE_S)
+            before = instrument.output.lateness.count
+            time.sleep(size.pages_s / TURNS)
+            new = instrument.output.lateness.count - before
+            late[opened].extend(one * 1e3 for one in list(instrument.output.lateness.recent)[-new:] if new)
+        messages = int(ask(readers, "count"))
+    rows = [
+        CLOSED.measured(late[0], f"priority {instrument.output.priority}, {len(late[0])} notes"),
+        OPEN.measured(late[1], f"the same run by turns, {len(late[1])} notes, {messages} messages read"),
+    ]
+    return [*rows, beside(RATIO, *late)]
+
+
+def read(url: str) -> None:
+    """The reading program: pages that read all that comes and now and then move a fader."""
+    place = urlsplit(url)
+    found, count, set_at = list[socket.socket](), 0, 0.0
+    watched = selectors.DefaultSelector()
+    watched.register(sys.stdin, selectors.EVENT_READ)
+    print("ready", flush=True)
+    while True:
+        for key, _ in watched.select(0.1):
+            if key.fileobj is sys.stdin:
+                asked = os.read(0, 64).decode().split()
+                if not asked:
+                    return
+                for page in found if "open" in asked or "close" in asked else []:
+                    watched.unregister(page)
+                    page.close()
+                if "open" in asked or "close" in asked:
+                    found = [_page(str(place.hostname), place.port or 0) for _ in range(PAGES * ("open" in asked))]
+                    for page in found:
+                        watched.register(page, selectors.EVENT_READ)
+                print(count if "count" in asked else "ok", flush=True)
+            else:
+                assert isinstance(key.fileobj, socket.socket)
+                count += key.fileobj.recv(1 << 16).count(b"\x81")  # about
+        if found and time.perf_counter() > set_at:
+            set_at = time.perf_counter() + SET_S / PAGES
+            page = found[int(set_at * 10) % PAGES]
+            page.sendall(_masked({"set": {"loudness": round(1 + set_at % 0.2, 2)}}))
+
+
+def _page(host: str, port: int) -> socket.socket:
+    page = socket.create_connection((host, port), 5)
+    key = base64.b64encode(bytes(16)).decode()
+    page.sendall(
+        f"GET /api/live HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+    )
+    if not page.recv(12).startswith(b"HTTP/1.1 101"):
+        raise RuntimeError("the page is not let in")
+    return page
+
+
+def _masked(said: object) -> bytes:
+    """A page's message: under a mask of zeros."""
+    data = json.dumps(said).encode()
+    return bytes((0x81, 0x80 | len(data))) + bytes(4) + data
