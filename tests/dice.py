@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from liveperf.bundle import Bundle, Card
 from liveperf.conditioning import Conditioning
 from liveperf.events import OORE, Event, EventType, Vocabulary
-from liveperf.network import NetworkState
+from liveperf.model.bundle import Bundle, Card
+from liveperf.model.network import NetworkState
 from liveperf.state import GeneratorState
 
 Array = NDArray[np.float32]

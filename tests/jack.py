@@ -6,7 +6,6 @@ that a callback would wait for it, and the whole graph for the callback, while m
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import shutil
@@ -15,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,48 +52,6 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
         if time.perf_counter() > end:
             pytest.fail(f"within {seconds:g} s: {what}")
         time.sleep(0.002)
-
-
-@contextlib.contextmanager
-def server(name: str, folder: Path, period: int = PERIOD) -> Iterator[str]:
-    """A JACK server without a sound card, which every JACK client started meanwhile finds.
-
-    Synchronous: when the machine is busy a cycle comes late, instead of being skipped with the messages in it. The
-    timeout (ms) counts tenfold for a client that has gone in the middle of a cycle.
-    """
-    jackd = need("jackd")
-    if rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
-        missing("RtMidi with JACK")
-    before = dict(os.environ)
-    os.environ.update(JACK_DEFAULT_SERVER=name, JACK_NO_START_SERVER="1")
-    command = [jackd, "--no-realtime", "--sync", "--timeout", "50", "-n", name]
-    command += ["-d", "dummy", "-r", "48000", "-p", str(period)]
-    with open(folder / f"{name}.log", "wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        until(lambda: process.poll() is not None or _serves(), 10, "jackd serves")
-        if process.poll() is not None:
-            pytest.fail(f"jackd ended: {(folder / f'{name}.log').read_text()}")
-        yield name
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        os.environ.clear()
-        os.environ.update(before)
-        for left in Path("/dev/shm").glob(f"jack*_{name}_*"):  # of clients that were killed
-            left.unlink(missing_ok=True)
-
-
-def _serves() -> bool:
-    try:
-        port_names()
-    except rtmidi.RtMidiError:
-        return False
-    return True
 
 
 def port_names() -> list[str]:
@@ -271,9 +228,10 @@ def liveperf(*arguments: str) -> subprocess.CompletedProcess[str]:
 class Instrument:
     """`liveperf play` as a process of its own."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, program: tuple[str, ...] = ("-m", "liveperf")) -> None:
+        """program: what Python is to run, which takes the command line."""
         self._out, self._err = folder / "stdout", folder / "stderr"
-        command = [sys.executable, "-m", "liveperf", "play", "--backend", "jack", "--seed", "1", *options]
+        command = [sys.executable, *program, "play", "--backend", "jack", "--seed", "1", *options]
         self.started = time.perf_counter()
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
@@ -323,3 +281,112 @@ class Instrument:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+class Server:
+    """A JACK server without a sound card, which every JACK client started meanwhile finds; it can be killed.
+
+    Synchronous: when the machine is busy a cycle comes late, instead of being skipped with the messages in it. The
+    timeout (ms) counts tenfold for a client that has gone in the middle of a cycle.
+    """
+
+    def __init__(self, name: str, folder: Path, period: int = PERIOD) -> None:
+        self.name = name
+        self._log = folder / f"{name}.log"
+        self._command = [need("jackd"), "--no-realtime", "--sync", "--timeout", "50", "-n", name]
+        self._command += ["-d", "dummy", "-r", "48000", "-p", str(period)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._before: dict[str, str | None] = {}
+        if rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
+            missing("RtMidi with JACK")
+
+    def __enter__(self) -> Server:
+        try:
+            self.start()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.end()
+
+    def start(self) -> float:
+        """Start it; returns when it served. Until `end`, every JACK client started finds it."""
+        if not self._before:
+            self._before = {name: os.environ.get(name) for name in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
+        os.environ.update(JACK_DEFAULT_SERVER=self.name, JACK_NO_START_SERVER="1")
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = self._process
+        until(lambda: process.poll() is not None or self._serves(), 10, "jackd serves")
+        if process.poll() is not None:
+            pytest.fail(f"jackd ended: {self.said}")
+        return time.perf_counter()
+
+    def _serves(self) -> bool:
+        """Asked by a process of its own: this one may have clients of a server that is dead."""
+        try:
+            return subprocess.run(["jack_lsp"], capture_output=True, timeout=2).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    @property
+    def works(self) -> bool:
+        """Whether clients come and go as they should.
+
+        One that was killed holds it up for two seconds; one that never answers, in each cycle for half a second.
+        """
+        for _ in range(5):
+            begun = time.perf_counter()
+            if self._serves() and time.perf_counter() - begun < 0.4:
+                return True
+        return False
+
+    @property
+    def said(self) -> str:
+        """The end of its log."""
+        return self._log.read_text(errors="replace")[-800:]
+
+    def signal(self, number: signal.Signals) -> float:
+        """Send it a signal; returns when."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return time.perf_counter()
+
+    def kill(self) -> float:
+        """End it without a word; returns when."""
+        now = self.signal(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        return now
+
+    def end(self) -> None:
+        """See to it that nothing is left of it.
+
+        JACK's registry holds eight servers, and one that was killed keeps its place until another of its name
+        ends in good order.
+        """
+        try:
+            if self._process is not None:
+                if self._process.poll() is not None:
+                    self.start()
+                self._terminate()
+        finally:
+            self._process = None
+            for name, value in self._before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+            self._before = {}
+            for left in Path("/dev/shm").glob(f"jack*_{self.name}_*"):  # of clients that were killed
+                left.unlink(missing_ok=True)
+
+    def _terminate(self) -> None:
+        assert self._process is not None
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()

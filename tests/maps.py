@@ -7,9 +7,12 @@ from typing import Any
 import mido
 from hypothesis import strategies as st
 
-from liveperf.controls import ControlMap
-from liveperf.knobs import ACTIONS, BUTTONS, CURVES, SOURCES, Entry, MapError
+from liveperf.mapping.controls import ControlMap
+from liveperf.mapping.encoders import CODINGS, FINEST
+from liveperf.mapping.knobs import ACTIONS, BUTTONS, CURVES, Entry, MapError
+from liveperf.mapping.sources import SOURCES
 from liveperf.params import ParamError, Params, Row, table
+from tests.messages import bend, control, on, pressure, program
 
 
 def _values(row: Row) -> st.SearchStrategy[Any]:
@@ -18,6 +21,33 @@ def _values(row: Row) -> st.SearchStrategy[Any]:
     if row.kind is int:
         return st.integers(int(row.low), int(row.high))
     return st.floats(row.low, row.high).map(lambda value: round(value, 4))  # as one writes them
+
+
+def _travel(draw: st.DrawFn, row: Row) -> dict[str, Any]:
+    """What a knob goes over."""
+    if row.choices and len(row.choices) > 2 and draw(st.booleans()):
+        return {"values": tuple(draw(st.permutations(row.choices))[:2])}
+    if not row.choices and draw(st.booleans()):
+        ends = sorted((draw(_values(row)), draw(_values(row))))
+        return {"curve": draw(st.sampled_from(CURVES)), "span": tuple(ends)}
+    return {}
+
+
+def _ticks(draw: st.DrawFn) -> dict[str, Any]:
+    """What an endless knob sends."""
+    far = st.floats(FINEST, 1).map(lambda tick: round(tick, 4))
+    tick = st.none() | far | far.map(lambda tick: -tick)
+    return {"encoder": draw(st.sampled_from(sorted(CODINGS))), "tick": draw(tick)}
+
+
+@st.composite
+def encoders(draw: st.DrawFn) -> Entry:
+    """An endless knob, on CC 20."""
+    row = draw(st.sampled_from(table()))
+    try:
+        return Entry("cc", 20, row.name, **_travel(draw, row), **_ticks(draw))
+    except MapError:  # as in `entries`
+        return Entry("cc", 20, row.name, **_ticks(draw))
 
 
 @st.composite
@@ -33,12 +63,8 @@ def entries(draw: st.DrawFn) -> Entry:
     elif to not in ACTIONS:
         (row,) = [row for row in table() if row.name == to]
         if SOURCES[source].turns and (not SOURCES[source].presses or draw(st.booleans())):
-            extra["pick_up"] = draw(st.booleans())
-            if row.choices and len(row.choices) > 2 and draw(st.booleans()):
-                extra["values"] = tuple(draw(st.permutations(row.choices))[:2])
-            elif not row.choices and draw(st.booleans()):
-                extra["curve"] = draw(st.sampled_from(CURVES))
-                extra["span"] = tuple(sorted((draw(_values(row)), draw(_values(row)))))
+            endless = source == "cc" and draw(st.booleans())
+            extra = {**_travel(draw, row), **(_ticks(draw) if endless else {"pick_up": draw(st.booleans())})}
         else:
             extra["button"] = draw(st.sampled_from(BUTTONS))
             count = 2 if extra["button"] == "toggle" else 1
@@ -79,15 +105,13 @@ def params(draw: st.DrawFn) -> Params:
 _byte = st.integers(0, 127)
 _channel = st.integers(0, 2)
 MESSAGES = st.one_of(
-    st.builds(
-        lambda c, n, v: mido.Message("control_change", channel=c, control=n, value=v), _channel, _byte, _byte
-    ),
-    st.builds(lambda c, n, v: mido.Message("note_on", channel=c, note=n, velocity=v), _channel, _byte, _byte),
+    st.builds(control, _byte, _byte, channel=_channel),
+    st.builds(on, _byte, _byte, channel=_channel),
     st.builds(lambda c, n, v: mido.Message("note_off", channel=c, note=n, velocity=v), _channel, _byte, _byte),
     st.builds(lambda c, n, v: mido.Message("polytouch", channel=c, note=n, value=v), _channel, _byte, _byte),
-    st.builds(lambda c, n: mido.Message("program_change", channel=c, program=n), _channel, _byte),
-    st.builds(lambda c, v: mido.Message("aftertouch", channel=c, value=v), _channel, _byte),
-    st.builds(lambda c, v: mido.Message("pitchwheel", channel=c, pitch=v), _channel, st.integers(-8192, 8191)),
+    st.builds(program, _byte, channel=_channel),
+    st.builds(pressure, _byte, channel=_channel),
+    st.builds(bend, st.integers(-8192, 8191), channel=_channel),
     st.sampled_from([mido.Message(kind) for kind in ("clock", "active_sensing", "start", "sysex", "songpos")]),
 )
 
@@ -101,13 +125,13 @@ def messages_of(control_map: ControlMap) -> st.SearchStrategy[mido.Message]:
     def build(address: tuple[str, int, int], value: int, release: bool) -> mido.Message:
         kind, number, channel = address
         if kind == "control_change":
-            return mido.Message(kind, control=number, value=value, channel=channel)
+            return control(number, value, channel=channel)
         if kind == "note_on":
             return mido.Message("note_off" if release else kind, note=number, velocity=value, channel=channel)
         if kind == "program_change":
-            return mido.Message(kind, program=number, channel=channel)
+            return program(number, channel=channel)
         if kind == "aftertouch":
-            return mido.Message(kind, value=value, channel=channel)
-        return mido.Message("pitchwheel", pitch=value * 129 - 8192, channel=channel)
+            return pressure(value, channel=channel)
+        return bend(value * 129 - 8192, channel=channel)
 
     return st.one_of(st.builds(build, st.sampled_from(addresses), _byte, st.booleans()), MESSAGES)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from liveperf.bias import OFTENER, RECENT, Bias, repeated
-from liveperf.bundle import Bundle, load
+from liveperf.bias import MEMORY_S, MOST, OFTENER, RECENT, Bias, repeated
 from liveperf.conditioning import Conditioning
-from liveperf.events import OORE
+from liveperf.events import OORE, Event, EventType
 from liveperf.generator import Generator
+from liveperf.model.bundle import Bundle, load
 from liveperf.params import Params
 from liveperf.performer import Performer
 from liveperf.scales import pitch_classes
@@ -98,6 +98,36 @@ def test_where_too_much_was_played_time_passes_longer_and_oftener() -> None:
     assert after == pytest.approx(before * (53 / 19) ** (OFTENER / np.log(2)), rel=1e-3)
     assert np.all(np.diff(bias[shifts]) > 0)  # too dense: longer ones are likelier
     assert not bias[:256].any() and not bias[381:].any()
+
+
+@pytest.mark.parametrize("steers", [False, True])
+def test_what_was_too_much_for_long_is_made_up_for(steers: bool) -> None:
+    """Beyond what the last seconds say: of two that play alike by now, who has played more rests oftener."""
+    shifts = slice(256, 381)
+
+    def time_passes(surplus: float) -> float:
+        state = replace(dice_state(), step=10_000, recent=tuple((10_000 - 31 * i, 60) for i in range(16)))
+        bias = Bias(OORE, steers).of(replace(state, surplus=surplus), wish(Params(density=4), 125))
+        assert bias is not None
+        return float(np.exp(state.logits[shifts] + bias[shifts]).sum())
+
+    plain, some, more, most = (time_passes(part * 4 * MEMORY_S) for part in (0, 0.1, MOST, 9))
+    assert plain < some < more == most
+
+
+def test_the_surplus_is_what_was_played_less_what_was_asked_for_and_is_forgotten() -> None:
+    generator = Generator(dice_bundle()[0])
+    asked, state = wish(Params(density=4), 125), generator.start(0)
+    second, note = OORE.index(Event(EventType.TIME_SHIFT, 125)), OORE.index(Event(EventType.NOTE_ON, 60))
+    for own, expected in ((False, 0), (True, 1)):
+        assert generator.feed(state, note, asked, own).surplus == expected
+        assert generator.feed(state, second, asked, own).surplus == -4 * own
+    assert generator.pass_time(state, 300, asked).surplus == 0  # who does not play owes nothing
+    state = replace(state, surplus=8.0)
+    silent = wish(Params(), 125)
+    for _ in range(round(MEMORY_S)):
+        state = generator.feed(state, second, silent, own=True)
+    assert state.surplus == pytest.approx(8 / np.e)
 
 
 def test_what_is_remembered_does_not_grow() -> None:

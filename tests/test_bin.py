@@ -92,7 +92,9 @@ def test_a_symlink_from_elsewhere(checkout: Checkout) -> None:
     assert checkout.stamp.is_file()
 
 
-@pytest.mark.parametrize(("script", "module"), [("train", "train"), ("bench", "tests.bench")])
+@pytest.mark.parametrize(
+    ("script", "module"), [("train", "train"), ("bench", "tests.bench"), ("panel-pictures", "tests.pictures")]
+)
 def test_development_scripts(checkout: Checkout, script: str, module: str) -> None:
     done = checkout.run(checkout.root / "bin" / script)
     assert done.returncode == 0

@@ -11,6 +11,7 @@ import mido
 import pytest
 
 from tests.jack import Instrument, Keyboard, Synth, until
+from tests.messages import on
 
 pytestmark = pytest.mark.jack
 
@@ -65,7 +66,7 @@ def garbage(dice: random.Random) -> Iterator[list[int]]:
 def still_plays(instrument: Instrument, keyboard: Keyboard, synth: Synth) -> None:
     """It passes on what is played in, and it plays; it ends well, and nothing sounds."""
     keyboard.press(60, velocity=99)
-    struck = mido.Message("note_on", note=60, velocity=99)
+    struck = on(60, 99)
     until(lambda: struck in [message for _, message in synth.heard], 5, "a key is passed on")
     keyboard.lift(60)
     before = len(synth.onsets())
@@ -98,9 +99,9 @@ def test_thousands_of_messages_at_once(play: Play, make: Callable[[random.Random
         for _ in range(AT_ONCE):
             keyboard.raw(next(messages))
         time.sleep(0.002)  # a period of JACK's holds 2,700 or so
-    for byte in (0xFA, 0xF8):  # a Stop may have been among them: the song goes on
-        keyboard.raw([byte])
     for control in (120, 64):  # whatever keys are down now, they come up
         for channel in range(16):
             keyboard.send("control_change", channel=channel, control=control, value=0)
+    for byte in (0xFA, 0xF8):  # that was a panic, and a Stop may have been among them: the song begins
+        keyboard.raw([byte])
     still_plays(instrument, keyboard, synth)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.jack import Instrument, Keyboard, Synth, instrument_ports, liveperf, server, until
+from tests.jack import Instrument, Keyboard, Server, Synth, instrument_ports, liveperf, until
 
 pytestmark = pytest.mark.jack
 
@@ -64,6 +64,37 @@ def test_a_signal_in_the_middle_of_a_chord_leaves_no_note(play: Play, signals: l
     assert instrument.err == ""
 
 
+def test_a_second_ctrl_c_at_any_time_changes_nothing(play: Play) -> None:
+    for delay_s in (0.1, 0.14, 0.18, 0.22):
+        instrument, _, _ = play()
+        instrument.signal(signal.SIGINT)
+        time.sleep(delay_s)
+        with contextlib.suppress(ProcessLookupError):
+            instrument.signal(signal.SIGINT)
+        assert instrument.ended(1.0) == 0 and instrument.err == ""
+
+
+@pytest.mark.parametrize("for_s", [0.0, 1.5], ids=["not noticed yet", "noticed"])
+def test_a_server_that_stands_still_does_not_keep_it_and_that_is_said(
+    for_s: float, jack: str, tmp_path: Path
+) -> None:
+    with Server(f"{jack}-frozen", tmp_path) as frozen:
+        instrument = Instrument(tmp_path, "--mode", "solo")
+        try:
+            instrument.ready()
+            time.sleep(0.6)  # the server has been seen to move
+            frozen.signal(signal.SIGSTOP)
+            time.sleep(for_s)
+            asked = instrument.signal(signal.SIGTERM)
+            assert instrument.process.wait(3) == 0
+            assert time.perf_counter() - asked < 1.5
+            assert ("stands still; waiting for it" in instrument.out) is (for_s > 1)
+            assert len(instrument.err.splitlines()) == 1
+            assert "stands still: its ports are left open, and what sounded there may hang" in instrument.err
+        finally:
+            instrument.end()
+
+
 def test_it_ends_while_somebody_plays_like_mad(play: Play) -> None:
     instrument, keyboard, synth = play("--mode", "solo", early=True)
     until(synth.sounding, 5, "it plays")
@@ -90,7 +121,7 @@ def test_it_ends_while_somebody_plays_like_mad(play: Play) -> None:
 
 
 def test_note_offs_leave_even_when_the_period_is_long(jack: str, tmp_path: Path) -> None:
-    with server(f"{jack}-slow", tmp_path, period=4096), contextlib.closing(Synth(None)) as synth:
+    with Server(f"{jack}-slow", tmp_path, period=4096), contextlib.closing(Synth(None)) as synth:
         instrument = Instrument(tmp_path, "--mode", "solo", "--out", synth.name, "--channel", "2")
         try:
             instrument.ready()
@@ -102,12 +133,12 @@ def test_note_offs_leave_even_when_the_period_is_long(jack: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("option", ["--in", "--out"])
-def test_an_unknown_port_is_named_with_what_there_is(keyboard: Keyboard, synth: Synth, option: str) -> None:
+def test_a_port_that_is_not_there_is_waited_for_and_said(keyboard: Keyboard, synth: Synth, option: str) -> None:
     there = keyboard.name if option == "--in" else synth.name
-    done = liveperf("play", "--backend", "jack", option, "Nord")
-    assert done.returncode == NOT_STARTED
-    assert len(done.stderr.splitlines()) == 1 and done.stdout == ""
-    assert "'Nord'" in done.stderr and there in done.stderr
+    done = liveperf("play", "--backend", "jack", option, "Nord", "--duration", "1")
+    assert done.returncode == 0 and done.stderr == ""
+    waits = [line for line in done.stdout.splitlines() if line.startswith("waiting for")]
+    assert len(waits) == 1 and "'Nord'" in waits[0] and there in waits[0]
     assert instrument_ports() == []
 
 

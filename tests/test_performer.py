@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveperf.beats import Beats
 from liveperf.codec import encode, notes_array
 from liveperf.events import MAGENTA, OORE, Event, EventType, Vocabulary
 from liveperf.generator import Generator
@@ -18,6 +19,7 @@ from liveperf.params import MODES, Params
 from liveperf.performer import MachineNote, Performer
 from liveperf.scales import pitch_classes
 from liveperf.session import State
+from liveperf.sync.beats import Beats
 from tests.dice import Dice, dice_bundle
 
 RATE = OORE.steps_per_second
@@ -37,7 +39,23 @@ deeds = st.lists(
     st.builds(
         Deed,
         st.sampled_from([0, 0, 0, 1, 1, 2, 7, 40, 100, 130, 400, 1200]),
-        st.sampled_from(["on", "on", "on", "off", "off", "pedal", "params", "params", "turn", "release"]),
+        st.sampled_from(
+            [
+                "on",
+                "on",
+                "on",
+                "off",
+                "off",
+                "pedal",
+                "params",
+                "params",
+                "turn",
+                "release",
+                "panic",
+                "halt",
+                "go on",
+            ]
+        ),
         pitches,
     ),
     max_size=40,
@@ -85,12 +103,12 @@ def perform(performer: Performer, human: list[Deed], ahead: int = 0) -> list[Mac
             performer.set_params(performer.params.replace(**knobs[deed.value % len(knobs)]))
         elif deed.what == "turn":
             performer.turn()
+        elif deed.what in ("halt", "go on"):
+            performer.halt(deed.what == "halt")
         else:
-            performer.release()
+            performer.panic() if deed.what == "panic" else performer.release()
     notes += performer.run_until(performer.now + RATE)
-    performer.lift()
-    performer.set_params(performer.params.replace(mode="answer", idle_start_s=0.0))
-    performer.release()
+    performer.panic()
     return notes + performer.run_until(performer.now + 2)
 
 
@@ -307,20 +325,149 @@ def test_duet_hears_a_note_before_its_own_next_one() -> None:
     assert all(event.type is not EventType.TIME_SHIFT for event in history[heard:])
 
 
-def test_a_mode_change_and_a_panic_release_every_note() -> None:
-    for change in ("mode", "panic"):
-        performer, _ = a_performer("solo")
-        notes = performer.run_until(5 * RATE)
-        assert performer.plan.committed.own
-        if change == "mode":
-            performer.set_params(performer.params.replace(mode="answer", idle_start_s=0.0))
-        else:
-            performer.release()
-        notes += performer.run_until(performer.now + 1)
-        ended = [note for note in notes if note.step == performer.now and not note.velocity]
-        assert ended
-        if change == "mode":
-            assert not performer.plan.committed.own
+def test_a_mode_change_releases_every_note() -> None:
+    performer, _ = a_performer("solo")
+    performer.run_until(5 * RATE)
+    own = {pitch for pitch, _ in performer.plan.committed.own}
+    performer.set_params(performer.params.replace(mode="answer", idle_start_s=0.0))
+    assert own and {note.pitch for note in performer.run_until(performer.now + 1)} == own
+    assert not performer.plan.committed.own and not performer.plays
+
+
+def playing(mode: str, **params: Any) -> Performer:
+    """One that plays, with notes that sound."""
+    performer, _ = a_performer(mode, turn_gap_s=0.2, idle_start_s=1.0, **params)
+    while not performer.plan.committed.own:
+        if mode == "duet" and not performer.keyboard.keys:
+            performer.note_on(60, 80)
+        performer.run_until(performer.now + 1)
+    return performer
+
+
+def other(performer: Performer) -> str:
+    """A mode in which it begins by itself."""
+    return "solo" if performer.params.mode != "solo" else "answer"
+
+
+def stop_and_continue(performer: Performer) -> None:
+    """As a sequencer does."""
+    performer.halt(True)
+    performer.run_until(performer.now + RATE)
+    performer.halt(False)
+
+
+WAKES: dict[str, Callable[[Performer], object]] = {
+    "the turn": Performer.turn,
+    "a phrase": lambda performer: play_phrase(performer, 1.0),
+    "another mode": lambda performer: performer.set_params(performer.params.replace(mode=other(performer))),
+    "Start": Performer.begin,
+    "Continue": partial(Performer.halt, halted=False),
+    "Stop and Continue": stop_and_continue,
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "wake", "wakes"),
+    [
+        *(("solo", wake, wake != "a phrase") for wake in WAKES),
+        *(("answer", wake, True) for wake in WAKES),
+        *(("duet", wake, wake in ("the turn", "a phrase", "another mode")) for wake in WAKES),
+    ],
+)
+def test_a_panic_silences_it_until_somebody_asks_for_music(mode: str, wake: str, wakes: bool) -> None:
+    performer = playing(mode)
+    own = {pitch for pitch, _ in performer.plan.committed.own}
+    performer.panic()
+    assert {note.pitch for note in performer.run_until(performer.now + 1) if not note.velocity} == own
+    assert performer.run_until(performer.now + 60 * RATE) == []
+    performer.note_off(60)  # the key that was down is let go
+    assert performer.run_until(performer.now + 60 * RATE) == []
+    WAKES[wake](performer)
+    assert bool(onsets(performer.run_until(performer.now + 5 * RATE))) == wakes
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("asked", ["nothing", "turn", "key"])
+def test_what_came_in_the_step_of_a_panic_counts_only_after_it(mode: str, asked: str) -> None:
+    def ask(performer: Performer) -> None:
+        if asked == "turn":
+            performer.turn()
+        elif asked == "key":
+            performer.note_on(64, 80)
+            performer.note_off(64)
+
+    before, after = playing(mode), playing(mode)
+    ask(before)
+    before.panic()
+    after.panic()
+    ask(after)
+    assert not onsets(before.run_until(before.now + 20 * RATE))
+    assert bool(onsets(after.run_until(after.now + 5 * RATE))) == (
+        asked == "turn" or (asked == "key" and mode != "solo")
+    )
+
+
+def test_a_panic_in_the_step_of_a_new_mode_counts_as_the_later_of_the_two() -> None:
+    for panics_last in (False, True):
+        performer = playing("duet")
+        acts: list[Callable[[], None]] = [performer.panic, partial(performer.set_params, Params(mode="solo"))]
+        for act in reversed(acts) if panics_last else acts:
+            act()
+        assert bool(onsets(performer.run_until(performer.now + 5 * RATE))) != panics_last
+
+
+def test_a_solo_that_has_come_to_rest_is_not_woken_by_a_panic() -> None:
+    performer, _ = a_performer("solo")
+    performer.run_until(5 * RATE)
+    performer.turn()
+    performer.run_until(20 * RATE)
+    assert performer.session.state is State.FINISHED
+    performer.panic()
+    assert performer.run_until(60 * RATE) == []
+
+
+def test_what_is_played_after_a_panic_is_heard_by_the_network() -> None:
+    performer, dice = a_performer("solo")
+    performer.run_until(2 * RATE)
+    performer.panic()
+    performer.run_until(4 * RATE)
+    play_phrase(performer, 1.0)
+    struck = [event.value for event in dice.history(performer.plan.committed) if event.type is EventType.NOTE_ON]
+    assert struck[-2:] == [60, 61]
+
+
+def test_a_stop_beside_a_panic_is_no_reason_to_begin() -> None:
+    """A DAW that stops sends both, in whatever order; and Continue asks for music."""
+    for first in (False, True):
+        performer = playing("solo")
+        performer.halt(True) if first else performer.panic()
+        performer.panic() if first else performer.halt(True)
+        assert not onsets(performer.run_until(performer.now + 20 * RATE))
+        performer.halt(False)
+        assert onsets(performer.run_until(performer.now + RATE))
+
+
+def test_its_notes_are_ended_and_its_turn_goes_on() -> None:
+    performer = playing("answer", answer_shortest_s=5.0)
+    state, close = performer.session, performer._close
+    own = {pitch for pitch, _ in performer.plan.committed.own}
+    performer.release()
+    ended = performer.run_until(performer.now + 1)
+    assert own <= {note.pitch for note in ended if not note.velocity}
+    assert (performer.session, performer._close) == (state, close)
+    assert onsets(performer.run_until(performer.now + RATE))
+    performer.panic()
+    performer.run_until(performer.now + 1)
+    performer.release()
+    assert not onsets(performer.run_until(performer.now + 20 * RATE))
+
+
+@given(st.sampled_from(MODES), deeds, st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_after_a_panic_there_is_silence_whatever_was_before(mode: str, human: list[Deed], seed: int) -> None:
+    performer, _ = a_performer(mode, seed)
+    perform(performer, human)  # which ends with a panic
+    assert performer.run_until(performer.now + 60 * RATE) == [] and not performer.plan.committed.sounding
 
 
 def test_a_knob_is_obeyed_by_the_next_note() -> None:

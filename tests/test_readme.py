@@ -10,9 +10,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from liveperf import bundle, cli, config
-from liveperf.knobs import SOURCES
+from liveperf import cli
+from liveperf.mapping.sources import SOURCES
+from liveperf.model import bundle
 from liveperf.params import Params
+from liveperf.setup import config
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

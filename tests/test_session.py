@@ -35,6 +35,16 @@ STORIES = {
     "my foot lets it begin the duet": ("duet waiting turn", "playing start"),
     "my foot asks it to rest": ("duet playing turn", "ending end"),
     "my foot asks it to stay": ("duet ending turn", "playing join"),
+    "panic, and it no more begins by itself": ("answer waiting panic", "finished none"),
+    "panic, and my phrase is not answered": ("answer listening panic", "finished none"),
+    "panic, and its answer is over": ("answer playing panic", "finished release"),
+    "I begin to play after a panic, and it listens": ("answer finished key", "listening none"),
+    "after a panic my foot gives it the turn": ("answer finished turn", "playing start"),
+    "panic before its solo has begun": ("solo waiting panic", "finished none"),
+    "panic, and its solo is over": ("solo playing panic", "finished release"),
+    "panic while it comes to rest": ("solo ending panic", "finished release"),
+    "panic, and the duet waits for me": ("duet playing panic", "waiting release"),
+    "panic while it comes to rest after me": ("duet ending panic", "waiting release"),
 }
 
 
@@ -95,11 +105,13 @@ def test_quiet_begins_with_the_last_key_and_ends_with_the_next() -> None:
         ("answer", State.WAITING, {"quiet": 200, "changed": 300}, (1100, Trigger.IDLE)),  # it played last
         ("answer", State.WAITING, {"quiet": None}, None),
         ("answer", State.PLAYING, {"quiet": 200}, None),
+        ("answer", State.FINISHED, {"quiet": 200}, None),
         ("solo", State.WAITING, {"quiet": 200, "changed": 100}, (100, Trigger.BEGIN)),
         ("solo", State.WAITING, {"quiet": None, "changed": 100}, (100, Trigger.BEGIN)),
         ("solo", State.PLAYING, {"quiet": 200}, None),
         ("solo", State.FINISHED, {"quiet": 200}, None),
         ("duet", State.PLAYING, {"quiet": 200}, (400, Trigger.REST)),
+        ("duet", State.PLAYING, {"quiet": 200, "changed": 300}, (500, Trigger.REST)),  # my foot let it begin
         ("duet", State.PLAYING, {"quiet": None}, None),
         ("duet", State.ENDING, {"quiet": 200}, None),
         ("duet", State.WAITING, {"quiet": 200}, None),
@@ -112,6 +124,14 @@ def test_timer(mode: str, state: State, values: dict[str, Any], expected: tuple[
 
 def test_it_can_be_told_never_to_begin_by_itself() -> None:
     assert session("answer").timer(Params(idle_start_s=0), RATE) is None
+
+
+@given(st.sampled_from(MODES), st.lists(st.sampled_from(Trigger)), st.booleans())
+def test_after_a_panic_no_timer_runs(mode: str, triggers: list[Trigger], silent: bool) -> None:
+    now = session(mode)
+    for step, trigger in enumerate([*triggers, Trigger.PANIC]):
+        now, _ = now.after(trigger, step)
+    assert not now.plays and now.heard(silent, len(triggers)).timer(Params(idle_start_s=1), RATE) is None
 
 
 @given(st.sampled_from(MODES), st.lists(st.sampled_from(Trigger)), st.booleans())

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from liveperf import bundle, offline
+from liveperf import offline
 from liveperf.codec import Notes, encode, notes_array
 from liveperf.generator import Generator
 from liveperf.midifile import from_start, read_notes
+from liveperf.model import bundle
 from liveperf.params import Params
 from liveperf.performer import MachineNote, Performer
 from liveperf.scales import pitch_classes
@@ -56,10 +57,23 @@ def test_a_minute_of_it_has_the_shape_of_music(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_it_is_as_dense_as_it_is_asked_to_be_within_a_second_or_two(name: str) -> None:
+    played = []
+    for seed in range(3):
+        performer = Performer(Generator(bundle.load(name)), Params(mode="solo", density=2), seed)
+        performer.run_until(10 * 125)
+        performer.set_params(performer.params.replace(density=16))
+        notes = performer.run_until(13 * 125)
+        played.append(sum(note.velocity > 0 and note.step > 11 * 125 for note in notes) / 2)
+    assert sum(played) / 3 > 10  # it was 7.8 as long as only the model was told
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("density", [2, 4, 8, 16])
-def test_it_plays_as_many_notes_as_it_is_asked_for(name: str, density: float) -> None:
-    notes = sum(note.velocity > 0 for seed in (1, 2) for note in minute(name, seed, density=density))
-    assert notes / 120 == pytest.approx(density, rel=0.25)
+@pytest.mark.parametrize("seed", [1, 2, 6])
+def test_each_minute_has_as_many_notes_as_it_is_asked_for(name: str, density: float, seed: int) -> None:
+    notes = sum(note.velocity > 0 for note in minute(name, seed, density=density))
+    assert notes / 60 == pytest.approx(density, rel=0.25)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveperf.timeline import SETTLE_S, STRETCH, Tie, Timeline, bars_s, steps_per_beat
+from liveperf.timeline import SETTLE_S, STRETCH, Tie, Timeline, steps_per_beat
 
 timelines = st.builds(Timeline, st.floats(0, 1e6), st.sampled_from([50, 100, 125]))
 steps = st.integers(0, 10_000_000)
@@ -71,16 +70,6 @@ def test_a_new_rate_counts_from_a_step_on(timeline: Timeline, step: int, rate: f
     changed = timeline.at_rate(rate, step)
     assert changed.time_of(step) == timeline.time_of(step)
     assert changed.time_of(step + 10) - changed.time_of(step) == pytest.approx(10 / rate, abs=1e-6)
-
-
-@given(bent, st.floats(0, 1000), st.sampled_from([1.0, 4.0, 3.0, 0.25]), st.floats(-100, 100))
-def test_the_next_beat_is_the_first_that_is_not_before(
-    timeline: Timeline, at: float, every: float, since: float
-) -> None:
-    beat = timeline.next_multiple(at, every, since)
-    assert abs((beat - since) / every - round((beat - since) / every)) < 1e-6
-    assert -1e-5 * every < beat - timeline.position_at(at) < every * (1 + 1e-5)
-    assert timeline.next_multiple(timeline.time_of(beat), every, since) == pytest.approx(beat, abs=1e-6)
 
 
 @given(bent, bent, st.floats(0, 1000))
@@ -157,9 +146,3 @@ def test_the_reference_tempo_plays_at_its_own_speed(reference: float, speed: flo
     assert steps_per_beat(125, reference, speed) == expected
     beats = Timeline(0.0, reference / 60)
     assert Tie(0, 0, expected).steps(beats).rate == pytest.approx(125 * speed)
-
-
-def test_bars_have_a_length() -> None:
-    assert bars_s(1, 120) == 2
-    assert bars_s(2, 90, beats_per_bar=3) == 4
-    assert math.isclose(bars_s(0.5, 60), 2)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import mido
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveperf.voices import PEDAL, Owner, Voices
+from liveperf.voices import Owner, Voices
 from tests.fakes import FakeClock, FakePort
+from tests.messages import control, off, on, pedal
 
 HUMAN, MACHINE = Owner.HUMAN, Owner.MACHINE
 FAR = float("inf")
@@ -25,18 +25,6 @@ deeds = st.lists(
 )
 
 
-def on(pitch: int, channel: int = 0) -> mido.Message:
-    return mido.Message("note_on", channel=channel, note=pitch, velocity=64)
-
-
-def off(pitch: int, channel: int = 0) -> mido.Message:
-    return mido.Message("note_off", channel=channel, note=pitch, velocity=0)
-
-
-def pedal(value: int, channel: int = 0) -> mido.Message:
-    return mido.Message("control_change", channel=channel, control=PEDAL, value=value)
-
-
 @given(deeds)
 def test_notes_are_paired_and_the_last_owner_ends_them(
     script: list[tuple[str, Owner, tuple[int, int], float]],
@@ -45,13 +33,13 @@ def test_notes_are_paired_and_the_last_owner_ends_them(
     held: dict[tuple[int, int], dict[Owner, float]] = {}  # what ought to sound, and why
     for what, owner, key, value in script:
         if what == "on":
-            messages = voices.note_on(owner, on(key[1], key[0]), value)
+            messages = voices.note_on(owner, on(key[1], channel=key[0]), value)
             held.setdefault(key, {})[owner] = value
         elif what == "off":
-            messages = voices.note_off(owner, off(key[1], key[0]))
+            messages = voices.note_off(owner, off(key[1], channel=key[0]))
             held.get(key, {}).pop(owner, None)
         elif what == "pedal":
-            messages = voices.control(pedal(int(value), key[0]))
+            messages = voices.control(pedal(int(value), channel=key[0]))
         elif what == "release":
             messages = voices.release(owner)
             held = {key: {who: end for who, end in by.items() if who is not owner} for key, by in held.items()}
@@ -63,7 +51,7 @@ def test_notes_are_paired_and_the_last_owner_ends_them(
             port.send(message)
         assert port.sounding == set(voices.sounding) == set(held)
         assert voices.next_end == min((end for by in held.values() for end in by.values()), default=FAR)
-    for message in voices.release_all():
+    for message in [one for owner in Owner for one in voices.release(owner)]:
         port.send(message)
     assert not port.sounding
     down = {m.channel: m.value for _, m in port.sent if m.type == "control_change"}
@@ -121,5 +109,5 @@ def test_the_pedal_comes_up_with_the_human() -> None:
 
 
 def test_other_controllers_pass() -> None:
-    wheel = mido.Message("control_change", control=1, value=90)
+    wheel = control(1, 90)
     assert Voices().control(wheel) == [wheel]

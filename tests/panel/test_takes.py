@@ -1,0 +1,198 @@
+"""Recordings on the panel, in a real browser: begun, listed, played back."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from liveperf.voices import Owner
+from tests.browser import HEARD, SILENCE, Panel, Player
+from tests.messages import off, on, pedal
+from tests.recordings import Played, record
+
+pytestmark = pytest.mark.browser
+
+Look: TypeAlias = Callable[..., Panel]
+Start: TypeAlias = Callable[..., Player]
+HUMAN, MACHINE = Owner.HUMAN, Owner.MACHINE
+QUIET = ("--backend", "none", "--turn-gap-s", "5")  # it does not answer for so long
+
+
+@pytest.fixture
+def shelf(places: Path) -> Path:
+    """The folder that the instrument records to."""
+    return places / "state" / "liveperf" / "recordings"
+
+
+def steady(seconds: float) -> Played:
+    """Short notes, eight a second."""
+    return [
+        (number / 8 + part, MACHINE, make(84))
+        for number in range(round(8 * seconds))
+        for part, make in ((0.0, on), (0.05, off))
+    ]
+
+
+def listed(panel: Panel, text: str = "") -> Locator:
+    """The list is opened: its rows with a text."""
+    panel.page.get_by_role("tab", name="Recordings").click()
+    return panel.page.locator("#takes > li").filter(has_text=text)
+
+
+def play(row: Locator) -> Locator:
+    """Its button to play and to stop."""
+    return row.get_by_role("button", name=re.compile("^play"))
+
+
+def held_up(page: Page, path: str) -> Callable[[], None]:
+    """What is asked for at a path waits, until what is returned is called; then so does nothing."""
+    waiting: list[Route] = []
+    page.route(path, lambda route: waiting.append(route))
+
+    def go_on() -> None:
+        for route in waiting:
+            route.continue_()
+        page.unroute(path)
+
+    return go_on
+
+
+def test_however_often_it_is_asked_for_it_is_played_once(start: Start, look: Look, shelf: Path) -> None:
+    record(shelf, steady(30))
+    panel = look().open(start(*QUIET).url)
+    panel.sound()
+    row = listed(panel, "it 240")
+    for click in (1, 2):
+        go_on = held_up(panel.page, "**/api/recordings/*.json")
+        for _ in range(click):
+            play(row).click()
+        go_on()
+        panel.until(lambda: panel.level() > HEARD, 10, "it is played back")
+        expect(play(row)).to_have_attribute("aria-pressed", "true")
+        panel.page.keyboard.press("Escape")
+        expect(play(row)).to_have_attribute("aria-pressed", "false")
+        panel.until(lambda: panel.level() < SILENCE, 5, "it ends")
+        assert panel.loudest(2) < SILENCE  # and so does whatever else there was
+    go_on = held_up(panel.page, "**/api/recordings/*.json")
+    play(row).click()
+    panel.page.keyboard.press("Escape")
+    go_on()
+    assert panel.loudest(2) < SILENCE  # it has not begun at all
+
+
+@pytest.mark.parametrize("how", ["Stop", "Escape"])
+def test_nothing_of_it_is_heard_once_it_is_stopped(how: str, start: Start, look: Look, shelf: Path) -> None:
+    record(shelf, steady(30))
+    panel = look().open(start(*QUIET).url)
+    panel.sound()
+    row = listed(panel, "it 240")
+    play(row).click()
+    panel.until(lambda: panel.level() > HEARD, 10, "it is played back")
+    before = panel.loudest(1)
+    if how == "Stop":
+        play(row).click()
+    else:
+        panel.page.keyboard.press("Escape")
+    panel.page.wait_for_timeout(300)
+    after = panel.loudest(1.2)
+    assert after < before / 20  # the room
+    assert panel.loudest(0.3) < SILENCE
+
+
+def test_what_is_played_now_goes_on_when_a_recording_is_stopped(start: Start, look: Look, shelf: Path) -> None:
+    record(shelf, steady(30))
+    panel = look().open(start(*QUIET).url)
+    keyboard = panel.page.keyboard
+    panel.sound()
+    row = listed(panel, "it 240")
+    for foot in (False, True):
+        play(row).click()
+        panel.until(lambda: panel.level() > HEARD, 10, "it is played back")
+        if foot:
+            keyboard.down(" ")
+        keyboard.down("z")
+        panel.until(lambda: panel.onsets("human"), 2, "a key is held")
+        play(row).click()
+        if foot:
+            keyboard.up("z")
+        panel.page.wait_for_timeout(1700)  # longer than it is ahead
+        assert panel.loudest(0.2) > HEARD
+        keyboard.up(" " if foot else "z")
+        panel.until(lambda: panel.level() < SILENCE, 5, "it is let go")
+
+
+def test_its_pedal_is_played_back(start: Start, look: Look, shelf: Path) -> None:
+    touch: Played = [(0.3, HUMAN, on(48, 100)), (0.5, HUMAN, off(48)), (5.0, HUMAN, on(100, 1))]
+    record(shelf, touch)
+    record(shelf, [(0.0, HUMAN, pedal(127)), *touch[:2], (3.5, HUMAN, pedal(0)), touch[2]], hours=1)
+    panel = look().open(start(*QUIET).url)
+    panel.sound()
+    rows = listed(panel, "you 2")
+    for row, rings in ((rows.nth(1), False), (rows.nth(0), True)):
+        play(row).click()
+        panel.until(lambda: panel.level() > HEARD, 10, "it is played back")
+        panel.page.wait_for_timeout(1500)
+        assert (panel.loudest(0.2) > HEARD) is rings
+        panel.until(lambda: panel.level() < SILENCE, 4, "until it is let go")
+        play(row).click()
+
+
+def test_all_pages_know_of_a_take(start: Start, look: Look, shelf: Path) -> None:
+    player = start(*QUIET)
+    here, there = look().open(player.url), look().open(player.url)
+    pages = [one.page for one in (here, there)]
+    begin, end = re.compile("^Record$"), re.compile(r"^Stop \d:\d\d$")
+    pages[0].get_by_role("button", name=begin).click()
+    for page in pages:
+        expect(page.locator("#record-says")).to_have_text(end)
+        expect(page.locator("#record")).to_have_attribute("aria-pressed", "true")
+    expect(pages[0].locator("#record-says")).to_have_text("Stop 0:02")
+    begun = player.get("/api/status")["recording"]
+    status, said = player.ask("POST", "/api/take", b"{}", {"Content-Type": "application/json"})
+    assert status == 409 and b"a take runs already" in said
+    there.play("z")
+    pages[0].reload()
+    here.connected()
+    expect(pages[0].locator("#record-says")).to_have_text(re.compile(r"^Stop 0:0[2-9]$"))  # since it began
+    here.play("x")
+    assert player.get("/api/status")["recording"] == begun
+    pages[1].get_by_role("button", name=end).click()
+    for page in pages:
+        expect(page.locator("#record-says")).to_have_text(begin)
+    expect(listed(here, "you 2 ")).to_have_count(1)
+    assert len(list(shelf.iterdir())) == 2  # and the one that has begun
+
+
+def test_the_list_says_what_it_does_and_leaves_out(start: Start, look: Look, shelf: Path) -> None:
+    (cut_off,) = record(shelf, steady(1), ended=False)
+    player = start(*QUIET)
+    panel = look().open(player.url)
+    says = panel.page.locator("#takes-empty")
+    go_on = held_up(panel.page, "**/api/recordings")
+    row = listed(panel, "it 8")
+    expect(says).to_have_text("Looking...")
+    go_on()
+    expect(row).to_have_count(1)
+    expect(says).to_be_hidden()
+    assert "being written" not in row.inner_text()  # nobody writes it any more
+    panel.play("z")
+    expect(listed(panel, "being written")).to_have_count(1)
+    expect(listed(panel, "you 1 ")).to_have_text(re.compile("being written"))
+    for number in range(199):
+        shutil.copy(cut_off, shelf / f"2026-02-01T{number // 60:02}-{number % 60:02}-00Z.jsonl")
+    panel.page.reload()
+    panel.connected()
+    expect(listed(panel)).to_have_count(200)
+    expect(says).to_have_text("These are the newest 200: liveperf recordings lists all.")
+
+
+def test_an_empty_list_says_so(start: Start, look: Look) -> None:
+    panel = look().open(start(*QUIET).url)
+    expect(listed(panel)).to_have_count(0)
+    expect(panel.page.locator("#takes-empty")).to_have_text("None yet.")

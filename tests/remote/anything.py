@@ -1,0 +1,14 @@
+"""What strangers may send."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from liveperf.params import table
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from([*(row.name for row in table()), "self", "panic", "set", "name", ""]) | st.text()
