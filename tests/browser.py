@@ -147,6 +147,12 @@ class Player(Instrument):
         assert status == 200, body
         return json.loads(body)
 
+    def set(self, **values: Any) -> None:
+        """Give parameters other values."""
+        headers = {"Content-Type": "application/json"}
+        status, body = self.ask("POST", "/api/params", json.dumps(values).encode(), headers)
+        assert status == 200, body
+
     def params(self) -> dict[str, Any]:
         """What its parameters are."""
         found: dict[str, Any] = self.get("/api/status")["params"]

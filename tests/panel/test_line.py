@@ -23,6 +23,14 @@ window.WebSocket = class extends WebSocket {
     constructor(...address) { super(...address); window.line = this; }
     set onmessage(take) { super.onmessage = event => setTimeout(() => take(event), slow); }
 };
+window.shown = {root: [], scale: [], mode: [], lock: []};  // all that the controls have shown since, in turn
+window.watch = () => {
+    const add = (name, value) => shown[name].at(-1) !== value && shown[name].push(value);
+    for (const name of ['root', 'mode']) add(name, document.querySelector(`[name=param-${name}]:checked`).value);
+    add('scale', document.querySelector('#param-scale').value);
+    add('lock', document.querySelector('#param-key_lock').checked);
+    requestAnimationFrame(watch);
+};
 """
 WEB_MIDI = """
 const input = new EventTarget();
@@ -89,6 +97,55 @@ def test_the_pedal_is_obeyed_once_on_a_slow_line(start: Start, look: Look) -> No
     assert panel.loudest(0.2) > HEARD  # though it was told meanwhile that the pedal came up
     keyboard.up(" ")
     panel.until(lambda: panel.level() < SILENCE, 5, "it is let go")
+
+
+def test_what_was_just_chosen_is_not_undone_by_older_news(start: Start, look: Look) -> None:
+    player = start(*QUIET)
+    panel = look()
+    panel.context.add_init_script(LINE)
+    panel.open(player.url)
+    page = panel.page
+    page.evaluate("slow = 700; watch()")
+    for speed in (2, 3):  # news of it comes before any of what is chosen meanwhile, and says how that was
+        player.set(speed=speed)
+        page.wait_for_timeout(100)
+    page.get_by_role("combobox", name="scale", exact=True).select_option("dorian")
+    page.get_by_role("radio", name="duet").check()
+    page.get_by_role("radio", name="G", exact=True).check()
+    page.get_by_role("switch", name="key lock").check()
+    page.get_by_role("radio", name="A", exact=True).check()
+    slider = page.get_by_role("slider", name="speed", exact=True)
+    panel.until(lambda: slider.get_attribute("aria-valuetext") == "3", 5, "the older news is here")
+    wanted = {"scale": "dorian", "mode": "duet", "root": "A", "key_lock": "on", "speed": 3}
+    panel.until(lambda: page.evaluate("liveperf.params.root") == "A", 5, "and the newer")
+    assert player.params().items() >= wanted.items()
+    page.wait_for_timeout(500)
+    assert page.evaluate("shown") == {
+        "root": ["C", "G", "A"],
+        "scale": ["off", "dorian"],
+        "mode": ["answer", "duet"],
+        "lock": [False, True],
+    }
+    player.set(root="E", mode="solo")
+    panel.until(lambda: page.evaluate("shown.root.at(-1) + shown.mode.at(-1)") == "Esolo", 5, "others are heard")
+
+
+@pytest.mark.parametrize("refused", [True, False], ids=["refused", "lost"])
+def test_what_was_chosen_in_vain_is_not_shown_for_long(refused: bool, standing: Player, look: Look) -> None:
+    panel = look()
+    panel.context.add_init_script(LINE)
+    page = panel.open(standing.url).page
+    root, chosen = (page.get_by_role("radio", name=name, exact=True) for name in "CB")
+    page.evaluate("line.send = () => {}; watch()")
+    chosen.check()
+    page.get_by_role("slider", name="speed", exact=True).press("End")
+    if refused:
+        page.evaluate("""line.dispatchEvent(new MessageEvent("message", {data: '{"error": "it is refused"}'}))""")
+        page.get_by_text("it is refused").first.wait_for()
+    panel.until(root.is_checked, 5, "it is as it was")
+    speed = page.get_by_role("slider", name="speed", exact=True)
+    panel.until(lambda: speed.get_attribute("aria-valuetext") == "1", 5, "the slider, too")
+    assert page.evaluate("shown.root") == ["C", "B", "C"] and speed.input_value() == "500"
 
 
 def test_another_window_takes_the_keys_but_no_midi_keyboard(start: Start, look: Look) -> None:

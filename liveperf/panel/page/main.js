@@ -36,7 +36,7 @@ const link = new Link({
   params: (values) => {
     params.update(values);
     roll.setParams(values);
-    transport.update(values);
+    transport.showState();
   },
   status: (status) => {
     showStatus(status);
@@ -57,7 +57,6 @@ const link = new Link({
   error: (text) => {
     notify(text, "error");
     params.restore();
-    transport.update(params.values);
   },
 });
 const audio = new Audio(link, latency, () => hands.showSound());
@@ -155,7 +154,6 @@ async function fetchTable() {
       params.build(rows, $("params"));
       transport.build(rows.find((row) => row.name === "mode"));
       mapping.build(rows, hello);
-      transport.update(params.values);
       roll.setParams(params.values);
     }
     await transport.listPresets();

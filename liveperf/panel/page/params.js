@@ -24,11 +24,13 @@ const GROUPS = [
   ],
 ];
 const ELSEWHERE = ["mode"]; // in the bar at the top
-const SETTLE_MS = 300; // what comes back this soon after a change made here is its echo
+const SETTLE_MS = 300; // what comes back this soon after a change made here may be an echo of an earlier one
+const PATIENCE_MS = 2000; // what was asked for here is shown for so long if nothing comes back
 
 export class Params {
   values = {};
   #controls = new Map(); // name -> {row, show, element}
+  #asked = new Map(); // name -> what was asked for here of late: {value, at, back (it came back), timer}
   #wheel = null;
   #link;
   #help;
@@ -44,6 +46,8 @@ export class Params {
     const known = new Map(rows.map((row) => [row.name, row]));
     const grouped = new Set([...ELSEWHERE, ...GROUPS.flatMap(([, names]) => names)]);
     const rest = rows.map((row) => row.name).filter((name) => !grouped.has(name));
+    for (const { timer } of this.#asked.values()) clearTimeout(timer);
+    this.#asked.clear();
     this.#controls.clear();
     root.replaceChildren();
     for (const [title, names] of [...GROUPS, ["More", rest]]) {
@@ -54,7 +58,7 @@ export class Params {
       if (title === "Harmony" && known.has("root") && known.has("scale")) {
         this.#wheel = new Wheel(known.get("root"), (root) => this.set("root", root));
         group.append(this.#describe(known.get("root"), this.#wheel.element));
-        this.#controls.set("root", { row: known.get("root"), show: () => {} });
+        this.adopt(known.get("root"), () => {});
       }
       for (const row of present) if (!this.#controls.has(row.name)) group.append(this.#make(row));
       root.append(group);
@@ -63,28 +67,40 @@ export class Params {
     this.update(Object.fromEntries(rows.map((row) => [row.name, row.value])));
   }
 
-  /** Show what is in force. */
+  /** Let a control that was made elsewhere show what is in force, too: show(value). */
+  adopt(row, show) {
+    this.#controls.set(row.name, { row, show });
+    if (row.name in this.values) show(this.values[row.name]);
+  }
+
+  /** These are in force: show them, but where something else was just asked for here. */
   update(values) {
     const before = this.values;
     this.values = values;
-    for (const [name, control] of this.#controls) {
-      if (name in values && (values[name] !== before[name] || values === before)) control.show(values[name]);
-    }
+    for (const [name, asked] of this.#asked) asked.back ||= values[name] === asked.value;
+    for (const name of this.#controls.keys()) if (values[name] !== before[name]) this.#show(name);
     for (const { row, element } of this.#controls.values()) {
       const [mode] = row.help.match(/^(answer|solo|duet)(?=:)/) ?? [];
       element?.classList.toggle("idle", mode !== undefined && mode !== values.mode);
     }
-    this.#wheel?.show(values.scale, values.root, values.key_lock);
+    this.#showWheel();
   }
 
-  /** Show what is in force once more: what was asked for here was refused. */
+  /** What was asked for here was refused: show what is in force. */
   restore() {
-    this.update(this.values);
+    for (const [name, asked] of this.#asked) {
+      asked.back = true;
+      this.#show(name);
+    }
   }
 
   /** Give one another value. */
   set(name, value) {
+    clearTimeout(this.#asked.get(name)?.timer);
+    this.#asked.set(name, { value, at: performance.now(), back: false });
     this.#link.set(name, value);
+    this.#show(name);
+    this.#showWheel();
   }
 
   /** Show which knobs are for what, and which parameter one is being learnt for. */
@@ -102,6 +118,31 @@ export class Params {
   /** Let the wheel show the pitch classes that sound. */
   sound(classes) {
     this.#wheel?.sound(classes);
+  }
+
+  /** What was asked for here, for as long as what comes in may be older; then what is in force. */
+  #shown(name) {
+    return this.#asked.has(name) ? this.#asked.get(name).value : this.values[name];
+  }
+
+  /** Show what is in force, at once or when what was asked for here has had its time. */
+  #show(name) {
+    const asked = this.#asked.get(name);
+    if (asked) {
+      clearTimeout(asked.timer);
+      const left = asked.at + (asked.back ? SETTLE_MS : PATIENCE_MS) - performance.now();
+      if (left > 0) {
+        asked.timer = setTimeout(() => this.#show(name), left);
+        return;
+      }
+      this.#asked.delete(name);
+      this.#showWheel();
+    }
+    this.#controls.get(name)?.show(this.values[name]);
+  }
+
+  #showWheel() {
+    this.#wheel?.show(this.#shown("scale"), this.#shown("root"), this.#shown("key_lock"));
   }
 
   #make(row) {
@@ -128,7 +169,7 @@ export class Params {
       help,
     );
     element.firstChild.addEventListener("dblclick", () => this.#reset(row));
-    this.#controls.set(row.name, { row, show: control.show, reset: control.reset, element });
+    this.#controls.set(row.name, { row, show: control.show, element });
     return this.#describe(row, element);
   }
 
@@ -156,48 +197,30 @@ export class Params {
       input.setAttribute("aria-valuetext", text);
       value.classList.toggle("changed", shown !== row.default);
     };
-    let held = false;
-    let touched = -Infinity;
-    let settling = 0;
-    let latest = row.value;
-    const settle = (wait) => {
-      settling ||= setTimeout(
-        () => {
-          settling = 0;
-          show(latest);
-        },
-        Math.max(wait, SETTLE_MS),
-      );
-    };
+    let held = false; // it stays under the hand
     const show = (shown) => {
-      latest = shown;
-      const wait = touched + SETTLE_MS - performance.now();
-      if (held || wait > 0) return settle(wait);
+      if (held) return;
       place(shown);
       paint(shown);
     };
     input.addEventListener("input", () => {
-      touched = performance.now();
       const wanted = read();
       const value = this.#bounded(row, wanted);
       if (value !== wanted) place(value);
       paint(value);
       this.set(row.name, value);
-      settle(0); // if it is refused, nothing comes back
     });
     input.addEventListener("pointerdown", () => (held = true));
     for (const name of ["pointerup", "pointercancel", "blur"])
-      input.addEventListener(name, () => (held = false));
+      input.addEventListener(name, () => {
+        held = false;
+        this.#show(row.name);
+      });
     input.addEventListener("dblclick", () => this.#reset(row));
     input.addEventListener("keydown", (event) => {
       if (event.key === "Delete" || event.key === "Backspace") this.#reset(row);
     });
-    const reset = (value) => {
-      touched = -Infinity;
-      held = false;
-      show(value);
-    };
-    return { input, value, show, reset };
+    return { input, value, show };
   }
 
   #choice(row) {
@@ -223,12 +246,12 @@ export class Params {
   #reset(row) {
     const value = this.#bounded(row, row.default);
     this.set(row.name, value);
-    this.#controls.get(row.name).reset?.(value);
+    this.#controls.get(row.name).show(value);
   }
 
   /** A value that goes no further than to the parameter that bounds it: the lowest pitch to the highest. */
   #bounded(row, value) {
-    const { [row.at_least]: least, [row.at_most]: most } = this.values;
+    const [least, most] = [row.at_least, row.at_most].map((bound) => this.#shown(bound));
     if (least !== undefined && value < least) return least;
     return most !== undefined && value > most ? most : value;
   }

@@ -40,23 +40,21 @@ export class Transport {
   build(row) {
     const buttons = row.choices.map((mode) => {
       const input = el("input", { type: "radio", name: "param-mode", value: mode });
-      input.addEventListener("change", () => this.#link.set("mode", mode));
+      input.addEventListener("change", () => this.#params.set("mode", mode));
       return el("label", {}, input, el("span", {}, mode));
     });
     $("modes").replaceChildren(...buttons);
     $("modes").title = row.help;
-  }
-
-  /** The parameters are others. */
-  update(values) {
-    for (const input of $("modes").querySelectorAll("input")) input.checked = input.value === values.mode;
-    this.#showState();
+    this.#params.adopt(row, (mode) => {
+      for (const input of $("modes").querySelectorAll("input")) input.checked = input.value === mode;
+    });
+    this.showState();
   }
 
   /** The state of the session is another. */
   setState(state) {
     this.state = state;
-    this.#showState();
+    this.showState();
   }
 
   /** A take of its own runs since a time of the instrument's, or null: none does. */
@@ -105,7 +103,8 @@ export class Transport {
     this.#link.send({ preset });
   }
 
-  #showState() {
+  /** Say in words how it is; to be called when the mode is another, too. */
+  showState() {
     const { mode = "answer" } = this.#params.values;
     const { state, turn } = this.state;
     say($("says"), WORDS[mode]?.[state] ?? state);
