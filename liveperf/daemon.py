@@ -9,6 +9,7 @@ import os
 import queue
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from liveperf.panel.stage import Stage
 from liveperf.playing import parts
 from liveperf.playing.agenda import Agenda, is_stop
 from liveperf.playing.instrument import Ask, Errand, Instrument, News
-from liveperf.playing.supervisor import LOOK_S
+from liveperf.playing.supervisor import LOOK_S, Charge
 from liveperf.recording import recordings
 from liveperf.recording.journal import Journal
 from liveperf.recording.journalfile import RecordError
@@ -39,6 +40,7 @@ SWITCH_S = 0.0002  # how long a thread may keep the interpreter from the output'
 DRAIN_S = 0.1  # what was sent last has reached the synth within this, on a busy machine too
 CLOSE_S = 2.0  # ports that have not been closed by then are left to the system: each takes JACK three cycles
 MINUTE_S = 60.0
+SERVER_LOOKS = 10  # without a sign of life, and a server is stuck: it has no note to end
 
 
 class DaemonError(LiveperfError):
@@ -77,6 +79,7 @@ def play(life: Life) -> None:
     clock = SystemClock()
     with contextlib.ExitStack() as last, contextlib.ExitStack() as stack:
         stack.enter_context(told(life.service))
+        stack.enter_context(_one_line())
         lately = Lately(clock.now)
         LOG.addHandler(lately)
         stack.callback(LOG.removeHandler, lately)
@@ -84,7 +87,7 @@ def play(life: Life) -> None:
             recordings.check(life.record)
         lock = Lock(places.runtime(), setup.name)
         lock.acquire()
-        stack.callback(lock.release)
+        last.callback(lock.release)  # when the ports are closed: the next one wants their names
         performer = parts.performer(setup, life.seed, life.prime)
         inbox = last.enter_context(_signals(life.service))
         backend = parts.backend(setup, life.service, clock)
@@ -100,11 +103,13 @@ def play(life: Life) -> None:
         stage = Stage(instrument, clock, lately.ring, life.file)
         server = parts.server(setup, stage)
         stack.callback(server.stop)
+        instrument.supervisor.watch(Charge("control", lambda: server, server.restart, SERVER_LOOKS, vital=False))
         lock.announce(server.url, setup.token)
         if setup.osc:
             osc = parts.osc(setup, instrument)
             osc.start()
             stack.callback(osc.stop)
+            instrument.supervisor.watch(Charge("OSC", lambda: osc.loop, osc.loop.start, SERVER_LOOKS, vital=False))
         for line in greeting(instrument, backend.name, server.url, absent.why if absent else ""):
             LOG.info(line)
         sys.setswitchinterval(SWITCH_S)
@@ -183,8 +188,8 @@ def _do(errand: Errand) -> None:
 def _reload(life: Life, instrument: Instrument) -> None:
     try:
         instrument.configure(life.again())
-    except LiveperfError as error:
-        LOG.error(f"{error}; everything stays as it was")
+    except Exception as error:  # whatever it was: the music goes on
+        LOG.error(f"{_named(error)}; everything stays as it was")
 
 
 def _named(error: Exception) -> str:
@@ -193,6 +198,21 @@ def _named(error: Exception) -> str:
         return str(error)
     at = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(at.filename).name}, line {at.lineno})"
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    """A thread that dies of an exception is a line, too; whoever looks after it does the rest."""
+
+    def say(died: threading.ExceptHookArgs) -> None:
+        if isinstance(died.exc_value, Exception):
+            LOG.error(f"the thread {died.thread.name if died.thread else '?'} died: {_named(died.exc_value)}")
+
+    before, threading.excepthook = threading.excepthook, say
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _close(instrument: Instrument, _: object, error: BaseException | None, __: object) -> None:

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ PORTS: dict[str, Any] = {"input": ("keys",), "output": ("synth",)}
 class Thread:
     """A thread that only runs when a test calls `target`."""
 
-    def __init__(self, target: Callable[[], None], name: str, daemon: bool) -> None:
-        self.target, self.alive = target, False
+    def __init__(self, target: Callable[..., None], name: str, daemon: bool, args: tuple[Any, ...] = ()) -> None:
+        self.target, self.alive = partial(target, *args), False
 
     def start(self) -> None:
         self.alive = True
@@ -53,8 +54,12 @@ class Notebook:
         self.values: list[dict[str, Any]] = []
         self.files: list[Path] = []
         self.lost = 0
+        self.beats, self.failure, self.alive = 0, None, True
 
     def start(self) -> None:
+        """Nothing to do."""
+
+    def resume(self) -> None:
         """Nothing to do."""
 
     def add(self, time_s: float, owner: Owner, message: mido.Message) -> None:
@@ -122,18 +127,20 @@ class Band:
             assert self.clock.now() < end, "it never comes"
             self.run(0.01)
 
-    def look(self, *well: str, looks: int = STUCK_LOOKS + 1) -> bool:
-        """So many looks, while only some threads show that they live."""
+    def look(self, *stuck: str, looks: int = STUCK_LOOKS + 1) -> bool:
+        """So many looks, while some threads give no sign of life and the others do."""
         for _ in range(looks):
             for name, thread in self.threads().items():
-                thread.beats += name in well
+                thread.beats += name not in stuck
             self.clock.advance(LOOK_S)
             if not self.instrument.look():
                 return False
         return True
 
     def threads(self) -> dict[str, Any]:
-        return {"engine": self.instrument.engine, "output": self.instrument.output, "ports": self.instrument.rack}
+        instrument = self.instrument
+        loops = {"input": instrument.rack.ear, "ports": instrument.rack.eye}
+        return {"engine": instrument.engine, "output": instrument.output, **loops, "recording": self.book}
 
     def machine(self) -> set[int]:
         """What the machine's notes would be to the engine: pitches that sound."""

@@ -1,6 +1,7 @@
 """The instrument with a fault in it, as a program: `python -c "from tests.faults import main; main()" play ...`.
 
 The file that LIVEPERF_FAULT names says what breaks, whenever it is there: it is taken away, and its word obeyed.
+What serves (`control`) breaks when somebody connects.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from liveperf import cli
+from liveperf.midi.rack import Rack
 from liveperf.performer import Performer
 from liveperf.playing.output import Output
+from liveperf.remote.door import Door
 
 PROGRAM = ("-c", "from tests.faults import main; main()")
 VARIABLE = "LIVEPERF_FAULT"
@@ -50,4 +53,7 @@ def main() -> None:
 
     Performer.run_until = breaking("engine", Performer.run_until)  # type: ignore[method-assign]
     Output.work = breaking("output", Output.work)  # type: ignore[method-assign]
+    Rack.poll = breaking("input", Rack.poll)  # type: ignore[method-assign]
+    Rack.look = breaking("ports", Rack.look)  # type: ignore[method-assign]
+    Door._open = breaking("control", Door._open)  # type: ignore[method-assign]
     cli.main()

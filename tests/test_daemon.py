@@ -118,7 +118,7 @@ def test_ports_that_were_taken_meanwhile_are_closed_at_the_end(
     at_first(monkeypatch, taken)
     daemon.play(life(lambda: next(read)))
     assert racks[0] is not racks[1] and not world.opened
-    assert not any(loop.alive for rack in racks for loop in (rack._ear, rack._eye))
+    assert not any(loop.alive for rack in racks for loop in (rack.ear, rack.eye))
 
 
 def test_a_setup_that_cannot_be_read_again_changes_nothing(

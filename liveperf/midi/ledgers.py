@@ -63,12 +63,12 @@ class Held:
     def allows(self, message: mido.Message) -> bool:
         """All but the end of a note that does not sound."""
         key = _key(message)
-        return key is None or key[0] != "note" or _begins(message) or key in self._down
+        return key is None or key[0] != "note" or begins(message) or key in self._down
 
     def sent(self, message: mido.Message) -> None:
         """A note begins or ends, a pedal goes down or up."""
         key = _key(message)
-        if key is not None and _begins(message):
+        if key is not None and begins(message):
             self._down[key] = None
         elif key is not None:
             self._end([key])
@@ -106,9 +106,10 @@ def _key(message: mido.Message) -> Key | None:
     return None
 
 
-def _begins(message: mido.Message) -> bool:
-    value = message.value if message.type == "control_change" else message.velocity
-    return bool(message.type != "note_off" and value > 0)
+def begins(message: mido.Message) -> bool:
+    """Whether a note begins or a pedal goes down, if it is either."""
+    value = {"note_on": "velocity", "control_change": "value"}.get(message.type)
+    return value is not None and getattr(message, value) > 0
 
 
 def _end_of(key: Key) -> mido.Message:

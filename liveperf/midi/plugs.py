@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 import mido
 
-from liveperf.midi.ledgers import Held, Ledger, Shown, silencing
+from liveperf.midi.ledgers import Held, Ledger, Shown, begins, silencing
 from liveperf.midi.links import REMEMBERED, Links, lasting
 from liveperf.midi.ports import Callback
 
@@ -107,6 +108,7 @@ class InputPlug(Plug):
         """receive: gets each message, in the input thread."""
         super().__init__(wishes, purpose)
         self._receive, self._held, self._gone = receive, Held(), False
+        self._waiting: deque[mido.Message] = deque()  # to be passed on
 
     def _end(self) -> None:
         self._gone = True
@@ -114,14 +116,28 @@ class InputPlug(Plug):
     def _unlinked(self, names: Collection[str]) -> None:
         self._gone |= bool(names)  # nobody knows which of them held what
 
+    def let_go(self) -> None:
+        """Let go the keys and pedals that are down, as far as is known, at the next poll."""
+        self._gone = True
+
     def poll(self) -> None:
         """Pass on what has come in. Input thread; does not block."""
+        self._pass_on()  # what a thread has left that died of something
         with self._lock:
-            gone, self._gone = self._gone, False
-            messages = self._port.messages() if self._port is not None else []
-        for message in [*(self._held.held() if gone else ()), *messages]:
-            self._held.sent(message)
+            if self._gone:
+                self._gone = False
+                self._waiting.extend(self._held.held())
+            if self._port is not None:
+                self._waiting.extend(self._port.messages())
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            message = self._waiting.popleft()
+            if begins(message):  # then it may have begun, though it does not get to the end of its way
+                self._held.sent(message)
             self._receive(message)
+            self._held.sent(message)
 
 
 class OutputPlug(Plug):

@@ -15,7 +15,7 @@ import rtmidi
 
 from liveperf.errors import NOT_STARTED, LiveperfError
 from liveperf.midi.jackwatch import IS_INPUT, IS_OUTPUT, JackWatch, Library, RingGuard
-from liveperf.midi.loop import Loop
+from liveperf.system.loop import Loop
 
 NAME = "liveperf"
 POLL_S = 0.001  # how often an input looks for messages

@@ -11,15 +11,16 @@ from typing import Any, Literal
 import mido
 
 from liveperf.clock import Clock
-from liveperf.midi.loop import Loop
 from liveperf.midi.plugs import FeedbackPlug, InputPlug, OutputPlug, Plug
 from liveperf.midi.ports import NAME, POLL_S, PRIORITY, Callback, PortError, Seen
 from liveperf.midi.system import Backend
+from liveperf.system.loop import Loop
 
 LOOK_S = 0.25  # how often to look at what is plugged in
 TRY_S = 0.5  # how often to look for a server that has gone
 STALL_S = 0.4  # a server that has stood still for so long takes nothing
 STILL_S = 0.6  # so long a server may stand still for a client that has died in its cycle
+STUCK_S = 0.2  # an input thread that has not ended by then is stuck
 TOLD_S = 0.2  # a port that was opened is in the list by then
 PATIENCE_S = 1.5  # JACK may refuse a client whose namesake has just left: no reason to complain sooner
 
@@ -61,9 +62,7 @@ class Rack:
         several: whether several names mean as many ports, or one that takes the first that is there. receive: gets
         each message, in the input thread. say: told what comes and goes, mostly in the watching thread.
         """
-        self.failure: Exception | None = None
         self.reconnects = 0
-        self.beats = 0  # goes up as long as it listens
         self._name, self._receive, self._say, self._clock = name, receive, say, clock
         self._bay = backend.patchbay(name)
         of = "" if backend.name == "none" else f"{backend.name} "
@@ -78,8 +77,8 @@ class Rack:
         self._try_at = float("-inf")
         self._frame: int | None = None
         self._moved_at, self._moves, self._paused = 0.0, False, False
-        self._ear = Loop("liveperf-input", self.poll, POLL_S, PRIORITY, self._note)
-        self._eye = Loop("liveperf-ports", self.look, LOOK_S, failed=self._note)
+        self.ear = Loop("liveperf-input", self.poll, POLL_S, PRIORITY)
+        self.eye = Loop("liveperf-ports", self.look, LOOK_S)
 
     def mend(self) -> None:
         """Each output ends first what may sound there from before. Main thread, before `open`."""
@@ -126,22 +125,21 @@ class Rack:
         return self._paused
 
     def start(self) -> None:
-        """Start to listen and to watch, each in a thread; after a failure, the one that has ended. Main thread."""
-        self.failure = None
-        self._ear.start()
-        self._eye.start()
+        """Start to listen and to watch, each in a thread. Main thread."""
+        self.ear.start()
+        self.eye.start()
 
-    @property
-    def alive(self) -> bool:
-        """Whether both threads run."""
-        return self._ear.alive and self._eye.alive
+    def listen_again(self) -> None:
+        """Listen in another thread, whatever has become of the one before: keys are let go, the rest is heard.
 
-    def _note(self, failure: Exception) -> None:
-        self.failure = failure  # the daemon sees to it
+        Main thread.
+        """
+        for plug in self._inputs:
+            plug.let_go()
+        self.ear.start()
 
     def poll(self) -> None:
         """Pass on what has come in. Input thread; does not block."""
-        self.beats += 1
         for plug in self._inputs:
             plug.poll()
 
@@ -298,15 +296,15 @@ class Rack:
             _close(port)
 
     def stop_inputs(self) -> None:
-        """Listen no more; nothing is received afterwards. Takes a millisecond or so."""
-        self._ear.stop()
+        """Listen no more; nothing is received afterwards. Takes a millisecond or so, STUCK_S if it is stuck."""
+        self.ear.stop(STUCK_S)
 
     def stands_still(self) -> bool:
         """Whether the server does, so that to close a port would block, and the interpreter with it.
 
         Main thread, at the end: nothing is watched any more. Blocks for STILL_S at most.
         """
-        self._eye.stop()
+        self.eye.stop()
         if self._paused:
             return True
         before, until = self._bay.frame() if self._served else None, self._clock.now() + STILL_S
@@ -319,7 +317,7 @@ class Rack:
     def close(self) -> None:
         """End the notes that sound, and close everything. May block for seconds."""
         self.stop_inputs()
-        self._eye.stop()
+        self.eye.stop()
         for plug in self._outputs:
             plug.silence()
         self._close_all()

@@ -121,11 +121,11 @@ class Engine:
         self._show(None)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the thread; it takes a millisecond or so."""
+    def stop(self, patience_s: float = 1.0) -> None:
+        """End the thread; it takes a millisecond or so, or, if it is stuck, the patience."""
         self.put(Stop())
         if self.alive:
-            self._thread.join(1.0)
+            self._thread.join(patience_s)
 
     def retire(self) -> Legacy:
         """Be of no more consequence, whatever has become of the thread; what another is to go on with.

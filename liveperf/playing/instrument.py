@@ -19,7 +19,7 @@ from liveperf.midi.nothing import Nothing
 from liveperf.midi.ports import PortError
 from liveperf.midi.rack import Rack
 from liveperf.model.bundle import BundleError
-from liveperf.params import Params
+from liveperf.params import ParamError, Params
 from liveperf.performer import Performer
 from liveperf.playing import items
 from liveperf.playing.desk import RefusedError
@@ -28,7 +28,7 @@ from liveperf.playing.items import Do, Received, Set
 from liveperf.playing.lateness import Histogram
 from liveperf.playing.output import Output, Play, Release, Show, Thru
 from liveperf.playing.presets import Presets
-from liveperf.playing.supervisor import Supervisor
+from liveperf.playing.supervisor import Charge, Supervisor
 from liveperf.playing.traffic import Traffic
 from liveperf.recording.journal import Journal
 from liveperf.setup.config import Config, ConfigError
@@ -39,6 +39,10 @@ from liveperf.voices import PEDAL, Owner
 PORTS = {"input", "output", "several", "feedback"}  # what the rack is made of
 HUMAN = {"thru", "thru_channel", "input_channel"}  # where what the human plays goes
 LATER = {"backend", "name", "seed", "keep_mb", "port", "host", "token", "osc", "panel"}  # in force to the end
+
+STUCK_S = 0.3  # an engine that has not ended by then is stuck
+WATCH_LOOKS = 50  # to open a port of a server that has died takes a second each
+HELD_UP = "the MIDI system holds it up; what is plugged in or out meanwhile is seen when it goes on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Instrument:
         self.setup, self.inbox = setup, inbox
         self._steps = Histogram()  # of the last minute
         self.presets = Presets(setup, performer.generator.vocabulary, preset)
-        self.journal, self.supervisor = journal, Supervisor()
+        self.journal, self.supervisor = journal, Supervisor(clock, LOG.error)
         self._clock, self._backend, self._began = clock, backend, clock.now()
         self._in, self._out, self._underruns = 0, 0, 0  # as of the last minute
         self._noted: Params | None = None
@@ -82,6 +86,7 @@ class Instrument:
         self.rack = self._rack_of(setup)
         self.output = Output(self._send, clock, self.traffic.sent, self._show)
         self.engine = Engine(performer, self, clock, setup.channel, setup.map, self.inbox.put)
+        self._look_after()
 
     def _rack_of(self, setup: Config) -> Rack:
         ports = setup.input, setup.output, setup.feedback
@@ -117,31 +122,25 @@ class Instrument:
     def end(self) -> bool:
         """Take nothing in any more, end every note, and the threads; whether that went well. Ports stay open."""
         self.rack.stop_inputs()
-        self.engine.stop()
-        return self.output.stop()
+        released = self.output.stop()  # first: an engine that is stuck would take the time that the notes have
+        self.engine.stop(STUCK_S)
+        return released
 
     def look(self) -> bool:
         """See to threads that have died or are stuck, every LOOK_S; False when that is no help any more."""
-        now = self._clock.now()
-        for name, thread, restart in (
-            ("engine", self.engine, self._restart_engine),
-            ("output", self.output, self._restart_output),
-            ("ports", self.rack, self.rack.start),
+        well = self.supervisor.look()
+        self._note(self._clock.now())
+        return well
+
+    def _look_after(self) -> None:
+        """Threads that end with an exception, or give no sign of life, are followed by others."""
+        for charge in (
+            Charge("engine", lambda: self.engine, self._restart_engine),
+            Charge("output", lambda: self.output, self._restart_output),
+            Charge("input", lambda: self.rack.ear, lambda: self.rack.listen_again()),
+            Charge("ports", lambda: self.rack.eye, lambda: self.rack.eye.start(), WATCH_LOOKS, HELD_UP),
         ):
-            trouble = self.supervisor.look(name, thread)
-            if trouble is None:
-                continue
-            if not self.supervisor.restarts(name, now):
-                LOG.error(f"the {name} thread {trouble}; starting it again is no help any more")
-                return False
-            try:
-                restart()
-            except Exception as error:  # whatever it was: the notes come first
-                LOG.error(f"the {name} thread {trouble}, and cannot be started again: {error}")
-                return False
-            LOG.error(f"the {name} thread {trouble}; it is started again")
-        self._note(now)
-        return True
+            self.supervisor.watch(charge)
 
     def _restart_engine(self) -> None:
         old = self.engine
@@ -274,6 +273,10 @@ class Instrument:
         later = sorted(_difference(self.setup, setup).keys() & LATER)
         setup = replace(setup, **{name: getattr(self.setup, name) for name in LATER})
         changed, values = _difference(self.setup, setup), _difference(self.setup.params, setup.params)
+        try:
+            self.params.replace(**values)
+        except ParamError as error:  # with what the knobs have made of the others
+            raise ConfigError(str(error)) from error
         before = self.presets.setup
         change = self.presets.turn_to(replace(before, **changed))
         if changed.keys() & PORTS:

@@ -39,34 +39,46 @@ class Traffic:
         self.lesson: Callable[[mido.Message], bool] = lambda message: False  # whether it takes it for itself
         self._clock, self._journal = clock, journal
         self._hear, self._pass_on, self._mapped = hear, pass_on, mapped
-        self._echo, self._echo_lock = Echo(), threading.Lock()
+        self._lock = threading.Lock()  # of what follows; held for microseconds
+        self._echo = Echo()
         self._down: dict[tuple[int, int], int | None] = {}  # keys that are down; the channel they were passed to
         self._cleared: dict[int, float] = {}  # when the last key of a channel came up, if nothing has followed
 
     def receive(self, message: mido.Message) -> None:
         """The human plays: stamp, enqueue, return."""
         now, setup = self._clock.now(), self.setup
-        channel = getattr(message, "channel", None)
-        if channel is not None:
-            ends = _is_end(message) and (channel, message.note) in self._down  # whatever the setup is by now
-            if not ends and setup.input_channel not in (0, channel + 1):
-                return
-            if self._returns(now, message) or self.lesson(message) or self._tidies(now, message):
-                return
-            self.played.add((now, Owner.HUMAN.value, message))
-            to = self._way(message, setup)
-            if to is not None:
-                passed = message.copy(channel=to)
-                with self._echo_lock:
-                    self._echo.sent(now, passed, own=False)
-                self._pass_on(Thru(passed))
-            if self._journal:
-                self._journal.add(now, Owner.HUMAN, message)
+        if hasattr(message, "channel") and not self._pass(now, message, setup):
+            return
         self._hear(Received(now, message))
+
+    def _pass(self, now: float, message: mido.Message, setup: Config) -> bool:
+        """Pass on what a player sends, and keep it; False if it is none of that."""
+        with self._lock:
+            ends = _is_end(message) and (message.channel, message.note) in self._down
+            # What began is ended, whatever the setup is by now.
+            if not ends and setup.input_channel not in (0, message.channel + 1):
+                return False
+            if self._echo.is_echo(now, message):  # ours, sent back by a DAW
+                return False
+        if self.lesson(message):
+            return False
+        with self._lock:
+            if self._tidies(now, message):
+                return False
+            to = self._way(message, setup)
+            passed = None if to is None else message.copy(channel=to)
+            if passed is not None:
+                self._echo.sent(now, passed, own=False)
+        self.played.add((now, Owner.HUMAN.value, message))
+        if passed is not None:
+            self._pass_on(Thru(passed))
+        if self._journal:
+            self._journal.add(now, Owner.HUMAN, message)
+        return True
 
     def sent(self, now: float, owner: Owner, message: mido.Message) -> None:
         """The machine's message goes out."""
-        with self._echo_lock:
+        with self._lock:
             self._echo.sent(now, message, own=True)
         self.played.add((now, owner.value, message))
         if self._journal:
@@ -92,11 +104,6 @@ class Traffic:
                 self._cleared[channel] = now
             return False
         return message.is_cc(ALL_NOTES_OFF) and now - up_at <= TIDY_S
-
-    def _returns(self, now: float, message: mido.Message) -> bool:
-        """Whether a message that has come in is one of ours, sent back by a DAW."""
-        with self._echo_lock:
-            return self._echo.is_echo(now, message)
 
 
 def _is_end(message: mido.Message) -> bool:

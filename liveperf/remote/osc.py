@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import socket
 import struct
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,10 +23,13 @@ from liveperf.params import ParamError, row_named
 from liveperf.playing.desk import Desk, RefusedError
 from liveperf.remote import orders
 from liveperf.remote.guard import Bucket, is_loopback
+from liveperf.system.loop import Loop
 
 PREFIX = "/liveperf/"
 PACKET_BYTES = 16 * 1024
 RATE, BURST = 2000.0, 2000.0  # messages; twice what a fader sends that is swept at 1,000 Hz
+BEAT_S = 0.1  # a sign of life at least this often
+END_S = 0.5
 DEPTH = 8  # of bundles in bundles
 _BUNDLE, _HEAD_BYTES = b"#bundle\0", 16  # its name and its time, which is not waited for
 _TYPES = set("ihfdsTF")
@@ -62,8 +64,7 @@ class Server:
         self._desk, self._say, self._clock = desk, say, clock or SystemClock()
         self._host, self._port = "127.0.0.1" if host == "localhost" else host.strip("[]"), port
         self._bucket = Bucket(RATE, BURST)
-        self._ending = False
-        self._thread = threading.Thread(target=self._run, name="liveperf-osc", daemon=True)
+        self.loop = Loop("liveperf-osc", self._listen, 0.0)  # the thread, for those who look after it
 
     @property
     def port(self) -> int:
@@ -81,26 +82,25 @@ class Server:
             raise OscError(
                 f"cannot listen to OSC at {self._host} port {self._port}: {why}; take another"
             ) from None
-        self._thread.start()
+        self._socket.settimeout(BEAT_S)
+        self.loop.start()
 
     def stop(self) -> None:
         """Listen no more. May be called again."""
-        if self._thread.is_alive():
-            self._ending = True
+        if not self.loop.stop(0.0):
             with socket.socket(self._socket.family, socket.SOCK_DGRAM) as waker:
                 waker.sendto(b"", self._socket.getsockname())
-            self._thread.join(0.5)
+            self.loop.stop(END_S)
         self._socket.close()
 
-    def _run(self) -> None:
-        while True:
-            try:
-                packet = self._socket.recv(PACKET_BYTES)
-            except OSError:  # on Windows: one that is too long
-                packet = b"?"
-            if self._ending:
-                return
-            self.take(packet)
+    def _listen(self) -> None:
+        try:
+            packet = self._socket.recv(PACKET_BYTES)
+        except TimeoutError:
+            return
+        except OSError:  # on Windows: one that is too long
+            packet = b"?"
+        self.take(packet)
 
     def take(self, packet: bytes) -> None:
         """Do what a packet says."""

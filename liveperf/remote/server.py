@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from liveperf.clock import prefer_this_thread
 from liveperf.errors import NOT_STARTED, LiveperfError
 from liveperf.playing.desk import Panel
 from liveperf.remote.guard import Guard, GuardError, is_loopback
 
+if TYPE_CHECKING:
+    from liveperf.remote.site import Site
+
 END_S = 0.5
 TAKEN = (errno.EADDRINUSE, errno.EACCES)  # a port; the second where Windows keeps it for itself
 WAITING = 512  # connections that wait for the door: 2.6 s at its pace; whom the system turns away waits for longer
+BEAT_S = 0.1  # a sign of life
 PRIORITY = 1  # as the engine has: it works briefly, a fiftieth of the time
 
 
@@ -31,7 +37,8 @@ class PortError(WebError):
 
 
 class Server:
-    """Serves one instrument, in a thread and an event loop of its own; `start` and `stop` are one other thread's.
+    """Serves one instrument, in a thread and an event loop of its own; `start`, `restart` and `stop` are one other
+    thread's. A `supervisor.Watched`.
 
     The thread runs before ordinary programs: while it holds the interpreter lock and another program keeps the
     processor, the output waits as well.
@@ -59,53 +66,117 @@ class Server:
         _guard(host, port, token, names)
         self._desk, self._say, self._pages = desk, say, dict(pages or {})
         self._host, self._port, self._token, self._names = host, port, token, names
-        self._ready = threading.Event()
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="liveperf-web", daemon=True)
 
     @property
     def url(self) -> str:
         """Where it is for programs on this machine, once it has started."""
         return f"http://{self._guard.places(self._local)[0]}"
 
+    @property
+    def beats(self) -> int:
+        """Goes up as long as the thread lives and is not stuck. Any thread."""
+        return self._life.beats
+
+    @property
+    def failure(self) -> Exception | None:
+        """What the thread has died of."""
+        return self._life.failure
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._life.thread.is_alive()
+
+    @property
+    def site(self) -> Site:
+        """What is served, once it has started."""
+        return self._life.site
+
     def start(self) -> None:
         """Serve from now on. Raises WebError if the port is taken or the address is not one of this machine."""
-        self._listening = _bind(self._host, self._port)
-        bound, port = self._listening.getsockname()[:2]
+        listening = _bind(self._host, self._port)
+        bound, self._port = listening.getsockname()[:2]
         if self._token is None and not is_loopback(bound):
-            self._listening.close()
+            listening.close()
             raise WebError(f"{self._host} is {bound}, which other machines reach: take 127.0.0.1 or give a token")
-        self._guard = _guard(self._host, port, self._token, self._names)
+        self._guard = _guard(self._host, self._port, self._token, self._names)
         self._local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)
-        self._thread.start()
-        self._ready.wait()
-        if self._failure is not None:
-            raise WebError(f"the control server did not start: {self._failure}") from self._failure
+        self._begin(listening)
+        self._life.ready.wait()
+        if self.failure is not None:
+            raise WebError(f"the control server did not start: {self.failure}") from self.failure
+
+    def restart(self) -> None:
+        """Serve on in another thread, at the same place, whatever has become of the one before.
+
+        Keys that were held on a page are let go; pages come back by themselves. Raises WebError.
+        """
+        self._life.abandon()
+        self._begin(_bind(self._host, self._port))
+
+    def _begin(self, listening: socket.socket) -> None:
+        self._life = _Life(self._make, listening)
+        self._life.thread.start()
+
+    def _make(self) -> Site:
+        from liveperf.remote.site import Site  # with aiohttp, which takes its time
+
+        return Site(self._desk, self._guard, self._pages, self._say)
 
     def stop(self) -> None:
         """End: sockets are closed, requests cut off, whatever the other side does. May be called again."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(END_S)
+        self._life.end()
+        self._life.thread.join(END_S)
+
+
+class _Life:
+    """A thread of the server's, with its event loop."""
+
+    def __init__(self, make: Callable[[], Site], listening: socket.socket) -> None:
+        self.beats = 0
+        self.failure: Exception | None = None
+        self.ready = threading.Event()  # it serves, or has failed
+        self.site: Site
+        self._make, self._listening = make, listening
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.thread = threading.Thread(target=self._run, name="liveperf-web", daemon=True)
 
     def _run(self) -> None:
         prefer_this_thread(PRIORITY)
         try:
             asyncio.run(self._serve())
         except Exception as error:
-            self._failure = error
-            if self._ready.is_set():
-                self._say(f"the control server died: {type(error).__name__}: {error}")
+            self.failure = error
         finally:
             self._listening.close()
-            self._ready.set()
+            self.ready.set()
 
     async def _serve(self) -> None:
-        from liveperf.remote.site import Site  # with aiohttp, which takes its time
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        self.site = self._make()
+        beating = asyncio.ensure_future(self._beat())
+        try:
+            await self.site.serve(self._listening, self.ready.set, self._over)
+        finally:
+            beating.cancel()
 
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        self.site = Site(self._desk, self._guard, self._pages, self._say)
-        await self.site.serve(self._listening, self._ready.set, self._end)
+    async def _beat(self) -> None:
+        while True:
+            self.beats += 1
+            await asyncio.sleep(BEAT_S)
+
+    def end(self) -> None:
+        """Have it end, when it can."""
+        with contextlib.suppress(RuntimeError):  # it has ended by itself
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._over.set)
+
+    def abandon(self) -> None:
+        """Be done with it, though it may be stuck: it ends when it wakes, and what it held is let go now."""
+        self._listening.close()
+        self.end()
+        if self.ready.is_set() and self.failure is None:
+            self.site.let_go()
 
 
 def own_names() -> tuple[str, str]:

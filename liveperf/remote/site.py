@@ -46,6 +46,7 @@ class Site:
         self._desk, self._pages, self._say = desk, pages, say
         self._door = Door(guard, self._blame)
         self.talks: set[web.WebSocketResponse] = set()
+        self._callers: set[Caller] = set()
 
     async def serve(self, listening: socket.socket, ready: Callable[[], None], end: asyncio.Event) -> None:
         """Serve those who connect to a socket until the end is there; then all are cut off within 0.3 s."""
@@ -80,6 +81,11 @@ class Site:
         await runner.cleanup()
         if not watch.cancelled():
             watch.result()  # raises what it died of
+
+    def let_go(self) -> None:
+        """Let go all keys that are held on pages. Any thread, when the loop is stuck."""
+        for caller in list(self._callers):
+            caller.leave()
 
     def _blame(self, error: Exception) -> None:
         self._say(f"control: {type(error).__name__}: {error}")
@@ -171,6 +177,7 @@ class Site:
             )
             caller = Caller(self._desk, self._loop.time, self._loop.call_soon)
             caller.answer = lambda said: listener.post(frame(said), self._loop.time())
+            self._callers.add(caller)
             try:
                 self._hub.join(listener)
                 await _converse(talk, caller)
@@ -179,6 +186,7 @@ class Site:
             finally:
                 self._hub.leave(listener)
                 caller.leave()
+                self._callers.discard(caller)
                 abort(transport)
         finally:
             self.talks.discard(talk)

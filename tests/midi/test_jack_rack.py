@@ -54,7 +54,7 @@ class Stage:
 
     def close(self) -> None:
         self.rack.close()
-        assert self.rack.failure is None
+        assert (self.rack.ear.failure, self.rack.eye.failure) == (None, None)
 
 
 @pytest.fixture

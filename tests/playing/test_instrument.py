@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import mido
 import pytest
 
+from liveperf.clock import SystemClock
 from liveperf.events import OORE, EventType
 from liveperf.mapping.controls import DEFAULT, Action
 from liveperf.mapping.knobs import Entry
 from liveperf.midi.ports import PortError
-from liveperf.midi.rack import Rack
 from liveperf.model.bundle import BundleError
 from liveperf.params import ParamError, Params
 from liveperf.performer import Performer
 from liveperf.playing.desk import RefusedError
-from liveperf.playing.instrument import Ask
+from liveperf.playing.instrument import WATCH_LOOKS, Ask
 from liveperf.playing.items import Change, Received, Stop
 from liveperf.playing.output import Play, Thru
+from liveperf.playing.traffic import Traffic
 from liveperf.session import State
 from liveperf.setup.settings import Config
 from liveperf.voices import PEDAL, Owner
@@ -237,11 +240,11 @@ def test_its_status_can_be_asked_while_a_recording_is_removed(monkeypatch: pytes
 
 def test_the_journal_is_told_what_parameters_become() -> None:
     band = Band()
-    band.look("engine", "output", "ports", looks=2)
+    band.look(looks=2)
     assert band.book.values == [vars(Params())]
     band.instrument.set({"density": 3.0})
     band.run(0.01)
-    band.look("engine", "output", "ports", looks=2)
+    band.look(looks=2)
     assert band.book.values[1:] == [{"density": 3.0}]
 
 
@@ -269,7 +272,7 @@ def test_an_engine_that_died_is_followed_by_another_that_goes_on(caplog: pytest.
     band.until(lambda: len(band.synth.held) > 1)
     old, out, sounding = band.instrument.engine, band.instrument.engine.counts.notes_out, band.machine()
     kill(band, "engine")
-    assert band.look("output", "ports", looks=1)
+    assert band.look(looks=1)
     new = band.instrument.engine
     ends = {OORE.first[EventType.NOTE_OFF] + pitch for pitch in sounding}
     heard, trail, more = old.performer.plan.committed.trail, new.performer.plan.committed.trail, len(sounding)
@@ -287,7 +290,7 @@ def test_hands_and_feet_know_nothing_of_an_engine_that_died() -> None:
     band.play(on(40), on(43), control(PEDAL, 127), on(60), on(64))
     wish = band.performer.wish
     kill(band, "engine")
-    assert band.look("output", "ports", looks=1)
+    assert band.look(looks=1)
     band.run(0.1)
     assert band.synth.held == {40, 43, 60, 64} and control(PEDAL, 0) not in band.synth.heard
     assert band.performer.wish == wish and wish.classes
@@ -316,7 +319,7 @@ def test_a_key_that_is_let_go_as_the_engine_dies_is_let_go(monkeypatch: pytest.M
     with pytest.raises(RuntimeError):
         old.take(old.inbox.get())
     kill(band, "engine")
-    assert band.look("output", "ports", looks=1)
+    assert band.look(looks=1)
     band.instrument.engine.put(Stop())
     thread: Any = band.instrument.engine._thread
     thread.target()
@@ -330,7 +333,7 @@ def test_an_engine_that_is_stuck_is_of_no_more_consequence_when_it_wakes(mode: s
         band.instrument.act("turn")
     band.until(lambda: band.synth.held)
     old = band.instrument.engine
-    assert band.look("output", "ports")
+    assert band.look("engine")
     assert band.instrument.engine is not old
     heard, given = len(band.synth.heard), band.instrument.output.inbox.qsize()
     old.take(Received(band.clock.now(), on(30)))
@@ -348,7 +351,7 @@ def test_what_is_played_while_the_engine_is_stuck_is_not_lost() -> None:
     band.world.play(KEYS, on(60), on(62), off(60))
     band.instrument.rack.poll()
     band.instrument.set({"density": 3.0})
-    assert band.look("output", "ports")
+    assert band.look("engine")
     band.instrument.engine.put(Change(channel=3))
     band.run(0.05)
     assert band.performer.keyboard.keys == {62} and band.instrument.params.density == 3.0
@@ -365,12 +368,12 @@ def test_a_song_that_stands_still_does_so_after_a_restart_too() -> None:
     assert band.instrument.status()["clock"]["running"]
     beats = band.performer.beats
     kill(band, "engine")
-    assert band.look("output", "ports", looks=1)
+    assert band.look(looks=1)
     assert band.instrument.status()["clock"]["running"] and band.performer.beats == beats
     band.play(mido.Message("stop"))
     band.run(0.2)
     kill(band, "engine")
-    assert band.look("output", "ports", looks=1)
+    assert band.look(looks=1)
     heard = len(band.synth.heard)
     band.run(2)
     assert band.synth.heard[heard:] == [] and not band.synth.held
@@ -382,7 +385,7 @@ def test_a_solo_that_was_ended_is_not_begun_again_by_a_restart() -> None:
     band.instrument.act("turn")
     band.until(lambda: band.performer.session.state is State.FINISHED)
     kill(band, "engine")
-    assert band.look("output", "ports", looks=1)
+    assert band.look(looks=1)
     band.run(2)
     assert band.performer.session.state is State.FINISHED and not band.synth.held
 
@@ -397,7 +400,7 @@ def test_an_output_that_is_stuck_is_followed_by_another_and_every_note_ends(
     band.instrument.put(Play(band.clock.now() + 0.01, on(100)))
     band.world.play(KEYS, off(20))
     band.instrument.rack.poll()
-    assert band.look("engine", "ports")
+    assert band.look("output")
     assert "the output thread is stuck; it is started again" in caplog.messages
     new = band.instrument.output
     assert new is not old and new.lateness is old.lateness
@@ -415,7 +418,7 @@ def test_a_stalled_output_that_wakes_in_the_middle_of_a_note_ends_it(monkeypatch
 
     def stalled(message: mido.Message) -> None:
         if message.type == "note_on" and band.instrument.output is old:
-            assert band.look("engine", "ports")
+            assert band.look("output")
             band.send()  # the other one has done what it can
         send(message)
 
@@ -441,7 +444,7 @@ def test_the_end_of_a_note_that_an_output_dies_of_is_sent_by_the_next(message: m
     with pytest.raises(OSError, match="unplugged"):
         old.work(Thru(message))
     kill(band, "output")
-    assert band.look("engine", "ports", looks=1)
+    assert band.look(looks=1)
     band.send()
     assert not band.synth.held and band.synth.heard[-1] in (off(60), control(PEDAL, 0))
     assert control(PEDAL, 0) in band.synth.heard
@@ -451,9 +454,9 @@ def test_the_third_death_in_a_minute_is_the_last(caplog: pytest.LogCaptureFixtur
     band = Band()
     for name in ("engine", "output"):
         kill(band, name)
-        assert band.look("engine", "output", "ports", looks=1)
+        assert band.look(looks=1)
     kill(band, "engine")
-    assert not band.look("output", "ports", looks=1)
+    assert not band.look(looks=1)
     assert caplog.messages[-1].endswith("starting it again is no help any more")
 
 
@@ -468,20 +471,90 @@ def test_one_that_cannot_be_started_again_is_said(
 
     monkeypatch.setattr(Performer, "resume", broken)
     kill(band, "engine")
-    assert not band.look("output", "ports", looks=1)
+    assert not band.look(looks=1)
     assert "cannot be started again: no memory" in caplog.messages[-1]
     kill(band, "output")  # as nobody takes anything in any more
     assert band.instrument.end()
     assert not band.synth.held
 
 
-def test_ports_that_are_not_looked_after_are_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[Rack] = []
+def test_ports_that_are_not_looked_after_are_again() -> None:
     band = Band()
-    monkeypatch.setattr(Rack, "start", lambda rack: started.append(rack))
-    band.instrument.rack.failure = OSError("no such server")
-    assert band.look("engine", "output", "ports", looks=1)
-    assert started == [band.instrument.rack]
+    old = band.instrument.rack.eye._thread
+    kill(band, "ports")
+    assert band.look(looks=1) and band.instrument.rack.eye._thread not in (None, old)
+    assert band.instrument.rack.eye.alive and band.instrument.rack.eye.failure is None
+
+
+@pytest.mark.parametrize("message", [on(67), off(64)])
+def test_the_keys_are_let_go_and_nothing_is_lost_when_the_input_dies(
+    message: mido.Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, failed = Traffic.receive, list[mido.Message]()
+
+    def broken(self: Traffic, received: mido.Message) -> None:
+        if received == message and not failed:
+            failed.append(received)
+            raise RuntimeError("a broken string")
+        heard(self, received)
+
+    monkeypatch.setattr(Traffic, "receive", broken)
+    band = Band(params=Params(turn_gap_s=0.5))
+    band.play(on(60), on(64))
+    band.world.play(KEYS, message, off(60), on(72))
+    with pytest.raises(RuntimeError):
+        band.instrument.rack.poll()
+    kill(band, "input")
+    assert band.look(looks=1) and band.threads()["input"].alive
+    band.run(0.05)
+    assert not band.synth.held and on(72) in band.synth.heard  # what was said meanwhile is not lost
+    band.until(lambda: band.machine())  # no key is down: he is answered
+
+
+def test_an_input_that_is_stuck_is_followed_by_another_and_the_keys_are_let_go() -> None:
+    band = Band()
+    band.play(on(60), on(64))
+    ear = band.instrument.rack.ear
+    stuck = ear._thread
+    assert band.look("input") and ear._thread is not stuck and ear.alive
+    band.run(0.05)
+    assert not band.synth.held
+
+
+def test_who_watches_the_ports_may_be_held_up_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    band = Band()
+    eye = band.instrument.rack.eye
+    held_up = eye._thread
+    assert band.look("ports", looks=WATCH_LOOKS + 10) and eye._thread is held_up  # another would be, too
+    assert caplog.messages[-1].startswith("the ports thread is stuck: the MIDI system holds it up")
+
+
+def test_two_who_play_at_once_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # real threads
+    hurry = sys.getswitchinterval()
+    heard: list[Received] = []
+    traffic = Traffic(Config(), SystemClock(), None, heard.append, lambda thru: None, lambda message: False)
+    failures: list[BaseException] = []
+
+    def play(channel: int) -> None:
+        try:
+            for _ in range(60):
+                for make in (on, off):
+                    for pitch in range(40, 100):
+                        traffic.receive(make(pitch).copy(channel=channel))
+        except BaseException as error:
+            failures.append(error)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        players = [threading.Thread(target=play, args=(channel,)) for channel in (0, 1)]
+        for player in players:
+            player.start()
+        for player in players:
+            player.join()
+    finally:
+        sys.setswitchinterval(hurry)
+    assert not failures and len(heard) == 2 * 60 * 120 and not traffic._down
 
 
 def test_an_output_that_is_dead_at_the_end_has_its_notes_ended() -> None:
@@ -612,7 +685,7 @@ def test_ports_that_cannot_be_opened_leave_those_before(monkeypatch: pytest.Monk
     band.clock.advance(1.0)
     band.instrument.rack.look()  # as its thread does
     assert [port.name for port in band.instrument.rack.status() if port.open] == [SYNTH, KEYS]
-    assert band.instrument.rack.alive
+    assert band.instrument.rack.ear.alive and band.instrument.rack.eye.alive
     band.play(on(60))
     assert band.synth.held == {60} and band.instrument.engine.channel == 1
     band.instrument.configure(band.setup)

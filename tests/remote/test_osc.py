@@ -172,7 +172,7 @@ def listening() -> Iterator[tuple[Server, FakeDesk]]:
     yield there, desk
     there.stop()
     there.stop()
-    assert not there._thread.is_alive()
+    assert not there.loop.alive
 
 
 def test_over_udp(listening: tuple[Server, FakeDesk]) -> None:

@@ -26,6 +26,7 @@ from liveperf.remote.server import Server, WebError
 from liveperf.setup.config import shipped_presets
 from liveperf.voices import Owner
 from tests.desks import FakeDesk
+from tests.jack import until as wait_until
 from tests.messages import off, on
 from tests.recordings import record
 from tests.remote.anything import ANYTHING, NAMES
@@ -79,7 +80,7 @@ def house(**options: Any) -> Iterator[House]:
         yield found
     finally:
         found.server.stop()
-    assert not found.server._thread.is_alive()
+    assert not found.server.alive
 
 
 @pytest.fixture
@@ -514,6 +515,57 @@ def test_a_page_that_has_not_changed_is_not_sent_again() -> None:
         assert found.ask("GET", "/", headers={"If-None-Match": '"other"'})[0] == 200
 
 
+def test_a_server_that_has_died_serves_again_at_the_same_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    opens, strings = door.Door._open, [RuntimeError("a broken string")]
+
+    def breaking(self: door.Door, server: Any) -> Any:
+        if strings:
+            raise strings.pop()
+        return opens(self, server)
+
+    monkeypatch.setattr(door.Door, "_open", breaking)
+    with house() as found:
+        with socket.create_connection(("127.0.0.1", found.port), timeout=LONG_S):
+            wait_until(lambda: not found.server.alive, LONG_S, "it dies")
+        assert str(found.server.failure) == "a broken string"
+        found.server.restart()
+        assert found.ask("GET", "/api/status")[0] == 200 and found.server.url.endswith(str(found.port))
+        assert found.server.alive and found.server.failure is None
+
+
+def test_a_server_that_is_stuck_is_followed_by_another_and_its_keys_are_let_go(open_house: House) -> None:
+    desk, server = open_house.desk, open_house.server
+    stuck, wakes, act = threading.Event(), threading.Event(), desk.act
+
+    def held_up(name: str) -> None:
+        stuck.set()
+        wakes.wait(LONG_S)
+        act(name)
+
+    async def play(client: ClientSession, url: str) -> None:
+        async with client.ws_connect(url, autoclose=False) as page:
+            await page.send_json({"midi": [[0x90, 60, 80]]})
+            while not desk.keys:
+                await asyncio.sleep(0.01)
+            desk.act = held_up  # type: ignore[method-assign]
+            await page.send_json({"do": "turn"})
+            while not stuck.is_set():
+                await asyncio.sleep(0.01)
+            beats, old = server.beats, server._life.thread
+            await asyncio.sleep(0.3)
+            assert server.beats == beats and server.alive
+            await asyncio.to_thread(server.restart)
+            assert desk.keys == [on(60, 80), off(60)]
+            status, _, _ = await asyncio.to_thread(open_house.ask, "GET", "/api/status")
+            assert status == 200 and server.beats > 0
+            wakes.set()
+            await asyncio.to_thread(old.join, LONG_S)
+            assert not old.is_alive() and server.alive and server.failure is None
+            assert await farewell(page) == 1001  # it comes back by itself
+
+    talk(open_house, play)
+
+
 def test_recordings_are_listed_fetched_and_removed(recorded: House) -> None:
     listed = recorded.ask("GET", "/api/recordings")[1]
     assert [(one["name"], one["human"], one["finished"]) for one in listed] == [(TAKE, 1, True)]
@@ -820,7 +872,7 @@ def test_it_ends_while_pages_are_open_and_requests_are_on_their_way() -> None:
             stopping.join()
 
         talk(found, run)
-        assert not found.server._thread.is_alive()
+        assert not found.server.alive
         assert _rest(half) == b""
         found.server.stop()  # again
         with pytest.raises(OSError):
