@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from liveperf.clock import SystemClock, sleep
+from liveperf.clock import Clock, SystemClock, sleep
 from liveperf.errors import FAILED, LiveperfError
 from liveperf.mapping.controls import Action
 from liveperf.midi.nothing import Nothing
@@ -144,7 +144,7 @@ def _live(life: Life, instrument: Instrument, clock: SystemClock) -> bool:
     return well and released
 
 
-def _attend(life: Life, instrument: Instrument, clock: SystemClock, notifier: Notifier, end: float) -> bool:
+def _attend(life: Life, instrument: Instrument, clock: Clock, notifier: Notifier, end: float) -> bool:
     """See to what comes up, until it is to end; whether it went well."""
     look_at, minute_at, beats = clock.now(), clock.now() + MINUTE_S, -1
     agenda = Agenda(instrument.inbox, clock)

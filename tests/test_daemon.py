@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from liveperf.recording.journalfile import RecordError
 from liveperf.setup.config import Config, ConfigError
 from liveperf.system import places
 from liveperf.system.lock import Lock
+from liveperf.system.notify import Notifier
+from tests.bands import Band, by_hand
 from tests.messages import control, off, on
 from tests.recordings import DUET, record
 from tests.world import World
@@ -138,6 +141,84 @@ def test_a_setup_that_cannot_be_read_again_changes_nothing(
     at_first(monkeypatch, asked)
     daemon.play(life(setup))
     assert "no such mood; everything stays as it was" in capsys.readouterr().err
+
+
+class Bell(Notifier):
+    """What the service manager is told."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.said: list[str] = []
+
+    def _tell(self, *lines: str) -> None:
+        self.said += lines
+
+
+@pytest.mark.parametrize("silent", ["", "engine", "output"])
+def test_a_service_says_each_minute_how_it_is_and_that_its_output_lives(
+    silent: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    by_hand(monkeypatch, caplog)
+    band, bell = Band(params=Params(mode="solo", density=8.0)), Bell()
+    band.until(lambda: band.synth.held)
+
+    def look() -> bool:
+        for name, thread in band.threads().items():
+            thread.beats += name != silent
+        return True
+
+    monkeypatch.setattr(band.instrument, "look", look)
+    notifier: Any = bell
+    assert daemon._attend(life(service=True), band.instrument, band.clock, notifier, band.clock.now() + 130.0)
+    lines = [line for line in caplog.messages if " notes in, " in line]
+    assert len(lines) == 2 and "1 out, lateness p50 " in lines[0] and lines[1].startswith("0 notes in, 0 out, 0 un")
+    assert [line for line in bell.said if line.startswith("STATUS=")] == [f"STATUS={line}" for line in lines]
+    rung = bell.said.count("WATCHDOG=1")
+    assert rung <= 1 if silent == "output" else 1290 <= rung <= 1310
+
+
+def test_a_terminal_is_told_of_no_minute(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    by_hand(monkeypatch, caplog)
+    band = Band()
+    monkeypatch.setattr(band.instrument, "look", lambda: True)
+    assert daemon._attend(life(), band.instrument, band.clock, Bell(), band.clock.now() + 130.0)
+    assert not caplog.messages
+
+
+def test_what_a_thread_dies_of_is_one_line(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(instrument: Instrument) -> None:
+        thread = threading.Thread(target=lambda: 1 / 0, name="a string")
+        thread.start()
+        thread.join()
+        instrument.stop()
+
+    at_first(monkeypatch, broken)
+    daemon.play(life())
+    said = [line for line in capsys.readouterr().err.splitlines() if "ZeroDivisionError" in line]
+    assert len(said) == 1 and "the thread a string died: ZeroDivisionError" in said[0]
+
+
+def test_a_setup_that_breaks_something_inside_changes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setups: Any = iter([life().setup])
+
+    def read() -> Config:
+        return next(setups, None) or _broken()
+
+    def errands(instrument: Instrument) -> None:
+        instrument.reload()
+        instrument.inbox.put(instrument.stop)
+
+    at_first(monkeypatch, errands)
+    daemon.play(life(read))
+    assert "OverflowError: too large (test_daemon.py, line " in capsys.readouterr().err
+
+
+def _broken() -> Config:
+    raise OverflowError("too large")
 
 
 def test_a_signal_that_comes_while_it_starts_ends_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

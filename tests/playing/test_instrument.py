@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from liveperf.playing.items import Change, Received, Stop
 from liveperf.playing.output import Play, Thru
 from liveperf.playing.traffic import Traffic
 from liveperf.session import State
-from liveperf.setup.settings import Config
+from liveperf.setup.settings import Config, ConfigError
 from liveperf.voices import PEDAL, Owner
 from tests.bands import KEYS, PORTS, SYNTH, Band, Notebook, by_hand, mapped
 from tests.desks import FakeDesk
@@ -623,6 +624,23 @@ def test_a_setup_with_a_model_that_is_not_there_changes_nothing() -> None:
         band.instrument.configure(Config(model="nowhere.onnx", channel=5, input=("other",)))
     band.run(0.01)
     assert band.instrument.engine.channel == 1 and band.instrument.setup == band.setup
+
+
+def test_a_setup_that_does_not_go_with_what_the_knobs_have_made_of_the_rest_is_refused_as_a_whole() -> None:
+    band = Band()
+    band.instrument.set({"highest_pitch": 50})
+    band.run(0.01)
+    setup = replace(band.setup, params=Params(lowest_pitch=60, temperature=0.5))
+    for _ in range(2):  # and again, as nothing of it is in force
+        with pytest.raises(ConfigError, match="lowest_pitch 60 is above highest_pitch 50"):
+            band.instrument.configure(setup)
+    band.run(0.01)
+    assert band.instrument.params == Params(highest_pitch=50)
+    band.instrument.set({"highest_pitch": 100})
+    band.run(0.01)
+    band.instrument.configure(setup)
+    band.run(0.01)
+    assert band.instrument.params == Params(highest_pitch=100, lowest_pitch=60, temperature=0.5)
 
 
 def test_what_waits_for_the_next_start_stays_as_it_is_until_then(caplog: pytest.LogCaptureFixture) -> None:
