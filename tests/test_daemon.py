@@ -171,13 +171,13 @@ def test_a_service_says_each_minute_how_it_is_and_that_its_output_lives(
     notifier: Any = bell
     assert daemon._attend(life(service=True), band.instrument, band.clock, notifier, band.clock.now() + 130.0)
     lines = [line for line in caplog.messages if " notes in, " in line]
-    assert len(lines) == 2 and "1 out, lateness p50 " in lines[0] and lines[1].startswith("0 notes in, 0 out, 0 un")
+    assert len(lines) == 2 and "1 out, lateness p50 " in lines[0] and "0 out, 0 underruns" in lines[1]
     assert [line for line in bell.said if line.startswith("STATUS=")] == [f"STATUS={line}" for line in lines]
     rung = bell.said.count("WATCHDOG=1")
     assert rung <= 1 if silent == "output" else 1290 <= rung <= 1310
 
 
-def test_a_terminal_is_told_of_no_minute(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_terminal_is_told_no_minute(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     by_hand(monkeypatch, caplog)
     band = Band()
     monkeypatch.setattr(band.instrument, "look", lambda: True)

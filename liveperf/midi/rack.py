@@ -74,6 +74,7 @@ class Rack:
         self._sinks: tuple[OutputPlug, ...] = (*self._outputs, *self._lamps)
         self._plugs: tuple[Plug, ...] = (*self._sinks, *self._inputs)
         self._served, self._missed = False, False
+        self._sources: tuple[str, ...] = ()  # ports that can be listened to, at the last look
         self._try_at = float("-inf")
         self._frame: int | None = None
         self._moved_at, self._moves, self._paused = 0.0, False, False
@@ -179,6 +180,7 @@ class Rack:
                 )
         if not self._moves_on(now):
             return  # to open or close a port now would block
+        self._let_go(seen)
         for plug in self._plugs:
             if plug.open and not self._is_there(plug, seen):
                 self._lose(plug)
@@ -207,6 +209,15 @@ class Rack:
             self._say(f"the {self._system} {'stands still; waiting for it' if paused else 'goes on'}")
             for plug in self._sinks:
                 plug.pause(paused)
+
+    def _let_go(self, seen: Seen) -> None:
+        """Where nobody can know what a virtual port is connected to, any keyboard that goes may have been its."""
+        gone = [name for name in self._sources if name not in seen.inputs]
+        self._sources = seen.inputs
+        if gone and self._bay.frame() is None:
+            for plug in self._inputs:
+                if not plug.wishes:
+                    plug.let_go()
 
     def _is_there(self, plug: Plug, seen: Seen) -> bool:
         names = (*seen.inputs, *seen.outputs)

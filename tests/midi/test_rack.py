@@ -100,6 +100,24 @@ def test_a_cable_pulled_and_put_back_between_two_looks_is_noticed(world: World) 
     assert stage.received[2:] == [on(61)]
 
 
+def test_where_links_cannot_be_known_keys_are_let_go_when_a_keyboard_goes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "frame", lambda self: None)  # as ALSA and CoreMIDI, which tell no links
+    monkeypatch.setattr(World, "links", lambda self, name: ())
+    stage = Stage(world).open()
+    world.plug("Nord keys")
+    world.wire("liveperf-in:liveperf", "Nord keys")
+    stage.play("Nord keys", on(60), control(64, 127))
+    world.plug("Big synth"), world.plug("B keys")
+    stage.look()
+    assert stage.received == [on(60), control(64, 127)]  # what comes is no reason
+    world.unplug("Nord keys")
+    stage.look()
+    assert stage.received[2:] == [off(60), control(64, 0)]
+    assert stage.rack.reconnects == 0
+
+
 def test_every_output_gets_every_message(world: World) -> None:
     one, two = world.plug("synth one"), world.plug("synth two")
     stage = Stage(world, (), ("one", "two")).open()
