@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import queue
 import random
 import sys
 import time
@@ -27,19 +28,25 @@ from liveperf.events import OORE, Event, EventType
 from liveperf.generator import Generator
 from liveperf.mapping.controls import ControlMap
 from liveperf.mapping.knobs import Entry
-from liveperf.midi.echo import Echo
 from liveperf.model.bundle import Bundle, Card
 from liveperf.model.network import NetworkState
 from liveperf.params import MODES, Params
 from liveperf.performer import Performer
 from liveperf.playing.engine import LEDGER_S, Engine
-from liveperf.playing.items import Change, Received
-from liveperf.playing.output import Output, Thru, _Stop
+from liveperf.playing.instrument import Instrument
+from liveperf.playing.items import Change
+from liveperf.playing.output import Output, _Stop
+from liveperf.playing.supervisor import WITHIN_S
+from liveperf.playing.traffic import PLAYED
+from liveperf.setup.settings import Config
 from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL, Owner
+from tests.bands import KEYS, PORTS, SYNTH, by_hand
 from tests.fakes import FakeClock
 from tests.messages import bend, control, on, pressure, program
+from tests.world import Device, World
 
 pytestmark = pytest.mark.slow
+_by_hand = pytest.fixture(autouse=True)(by_hand)
 
 HOURS = 8 * float(os.environ.get("LIVEPERF_DAYS", "1"))  # of each mode
 LONGEST_S = 6.0  # the longest note that a knob below asks for
@@ -156,19 +163,40 @@ MAP = ControlMap(
 )
 
 
+class Judged(Instrument):
+    """An instrument that a judge hears: what it sends, before a port's own book could mend it."""
+
+    judge: Judge
+    copy: Callable[[mido.Message], None]
+
+    def _send(self, message: mido.Message) -> None:
+        self.judge.send(message)
+        self.copy(message)
+        super()._send(message)
+
+
 class Stage:
-    """The instrument but for its ports and threads, and a human before it."""
+    """The instrument, its threads driven by hand, and a human before it."""
 
     def __init__(self, mode: str, seed: int) -> None:
-        self.clock = FakeClock()
+        self.clock, self.world = FakeClock(), World()
         self.start = self.clock.now()
-        self.judge, self.echo = Judge(self.clock), Echo()
+        self.judge = Judge(self.clock)
         self.home = Params(mode=mode, note_limit_s=5.0)
         self.models = [hurdy(1, told=True), hurdy(2, told=False)]
-        self.output = Output(self.judge.send, self.clock, self.goes_out)
-        self._fill()
+        forgetful: Any = deque(maxlen=0)
+        self.world.devices[SYNTH] = Device(forgetful)
+        for name in (KEYS, SYNTH):
+            self.world.plug(name)
         performer = Performer(self.models[0], self.home, seed)
-        self.engine = Engine(performer, self.output, self.clock, controls=MAP)
+        world: Any = self.world
+        self.instrument = Judged(
+            Config(**PORTS, map=MAP, params=self.home), performer, world, self.clock, None, queue.SimpleQueue()
+        )
+        self.instrument.judge, self.instrument.copy = self.judge, self._copy
+        self.instrument.rack.open()
+        self.instrument.begin()
+        self._fill()
         self.draw = random.Random(seed)
         self.channel = 0
         self.loop: deque[tuple[float, mido.Message]] = deque()
@@ -178,6 +206,9 @@ class Stage:
         """What remembers a fixed number of things is full from the start, so as to show no growth."""
         for late in range(10_000):
             self.output.lateness.add(late * 1e-9)
+        traffic, before = self.instrument.traffic, self.start - 1
+        for _ in range(PLAYED):
+            traffic.played.add((before, Owner.HUMAN.value, mido.Message("note_off")))
         for channel in range(16):
             for number in range(128):
                 self.judge.fingers[channel, number] = 0.0
@@ -185,32 +216,45 @@ class Stage:
                     mido.Message("note_off", note=number, channel=channel),
                     mido.Message("control_change", control=number, channel=channel),
                 ):
-                    self.echo.sent(self.start - 1, message, own=False)
+                    traffic._echo.sent(before, message, own=False)
             for kind in ("pitchwheel", "aftertouch", "program_change"):
-                self.echo.sent(self.start - 1, mido.Message(kind, channel=channel), own=False)
+                traffic._echo.sent(before, mido.Message(kind, channel=channel), own=False)
+
+    @property
+    def engine(self) -> Engine:
+        """Whichever is in force."""
+        return self.instrument.engine
+
+    @property
+    def output(self) -> Output:
+        """Whichever is in force."""
+        return self.instrument.output
 
     @property
     def hours(self) -> float:
         """How long it has been going."""
         return (self.clock.now() - self.start) / 3600
 
-    def goes_out(self, now: float, owner: Owner, message: mido.Message) -> None:
-        """As `Traffic.sent`."""
-        self.echo.sent(now, message, own=True)
+    def _copy(self, message: mido.Message) -> None:
         if self.loops:
-            self.loop.append((now + 0.02, message))
+            self.loop.append((self.clock.now() + 0.02, message))
 
     def hear(self, message: mido.Message) -> None:
-        """As the daemon does when a message has come in."""
-        now, passes = self.clock.now(), hasattr(message, "channel")
-        if passes and self.echo.is_echo(now, message):
-            return
-        if passes and self.engine.controls.find(message) is None:
-            self.echo.sent(now, message, own=False)
-            if self.loops:
-                self.loop.append((now + 0.02, message))
-            self.output.put(Thru(message))
-        self.engine.put(Received(now, message))
+        """A message comes in."""
+        self.world.play(KEYS, message)
+        self.instrument.rack.poll()
+
+    def threads(self) -> dict[str, Any]:
+        """Those without which there is no music."""
+        rack = self.instrument.rack
+        return {"engine": self.engine, "output": self.output, "input": rack.ear, "ports": rack.eye}
+
+    def look(self) -> None:
+        """As the main thread does, while all threads live that have not failed."""
+        for thread in self.threads().values():
+            thread.beats += 1
+        assert self.instrument.look()
+        self.instrument.rack.look()
 
     def run(self, seconds: float) -> None:
         """Let time pass, as the threads do."""
@@ -422,6 +466,19 @@ def hold_up(stage: Stage) -> None:
     stage.run(1.0)
 
 
+def deaths(stage: Stage) -> None:
+    """A thread dies in the middle of things, and another takes its place."""
+    name, pitch = stage.draw.choice(("engine", "output", "input", "ports")), stage.draw.randint(21, 108)
+    phrase(stage)
+    stage.strike(pitch)
+    stage.run(stage.draw.choice((0.0, 0.1, 2.0)))
+    stage.threads()[name].failure = RuntimeError("a broken string")
+    stage.look()
+    stage.run(stage.draw.choice((0.0, 0.1)))
+    stage.lift(pitch)
+    stage.run(WITHIN_S / 2)  # two a minute: a third would be the last
+
+
 def silence(stage: Stage) -> None:
     """Nobody is there."""
     stage.run(min(stage.draw.expovariate(1 / 60), 900))
@@ -440,6 +497,7 @@ HUMANS: dict[Callable[[Stage], None], int] = {
     feedback_loop: 2,
     model: 2,
     hold_up: 2,
+    deaths: 1,
     silence: 12,
 }
 
@@ -464,10 +522,8 @@ def containers(name: str, thing: Any, seen: set[int]) -> Iterator[tuple[str, int
 def sizes(stage: Stage) -> dict[str, int]:
     """How much there is of what, below the instrument."""
     found: dict[str, int] = {}
-    seen: set[int] = set()
-    for name in ("engine", "output", "echo"):
-        for where, count in containers(name, getattr(stage, name), seen):
-            found[where] = found.get(where, 0) + count
+    for where, count in containers("instrument", vars(stage.instrument), set()):
+        found[where] = found.get(where, 0) + count
     return found
 
 
@@ -485,10 +541,12 @@ def rest(stage: Stage) -> None:
         stage.turn(PANIC, 0)
         play(stage)
         stage.run(1.0)
+    for _ in range(2):  # then what has ended is known to have ended
+        stage.look()
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_day(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_day(mode: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     stage, began = Stage(mode, seed=MODES.index(mode)), time.perf_counter()
     humans, weights = list(HUMANS), list(HUMANS.values())
     first: tuple[dict[str, int], int] | None = None  # what there was after an hour, or half the time
@@ -499,13 +557,15 @@ def test_a_day(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
             stage.engine.put(Change(stage.home))
         if first is None and stage.hours >= min(1.0, HOURS / 2):
             rest(stage)
+            caplog.clear()
             first = sizes(stage), blocks()
             stage.run(HOURS / 4 * 3600)  # silence for hours
     assert first is not None
     rest(stage)
+    caplog.clear()
     last = sizes(stage), blocks()
     stage.output.work(_Stop())
-    assert not stage.judge.begun
+    assert not stage.judge.begun and not stage.instrument.rack._outputs[0]._ledger.held()
     took, counts, more = time.perf_counter() - began, stage.engine.counts, last[1] - first[1]
     with capsys.disabled():
         print(

@@ -116,6 +116,10 @@ class InputPlug(Plug):
     def _unlinked(self, names: Collection[str]) -> None:
         self._gone |= bool(names)  # nobody knows which of them held what
 
+    def confirm(self) -> None:
+        """What has ended need not be remembered: it cannot be missed here."""
+        self._held.confirm()
+
     def let_go(self) -> None:
         """Let go the keys and pedals that are down, as far as is known, at the next poll."""
         self._gone = True

@@ -303,6 +303,7 @@ class Instrument:
             raise PortError("the MIDI system stands still: other ports can be had when it goes on")
         self.rack.close()
         self.rack.poll()
+        reconnects = self.rack.reconnects
         self.rack = self._rack_of(setup)
         try:
             self.rack.open(wait=True)
@@ -310,6 +311,7 @@ class Instrument:
             self.rack = self._rack_of(self.setup)
             raise
         finally:
+            self.rack.reconnects += reconnects
             self.rack.start()
 
     def _choose_from(self, presets: tuple[str, ...]) -> None:
