@@ -211,7 +211,7 @@ class Stage:
             traffic.played.add((before, Owner.HUMAN.value, mido.Message("note_off")))
         for channel in range(16):
             for number in range(128):
-                self.judge.fingers[channel, number] = 0.0
+                self.judge.fingers[channel, number] = before - number  # a number of its own
                 for message in (
                     mido.Message("note_off", note=number, channel=channel),
                     mido.Message("control_change", control=number, channel=channel),
