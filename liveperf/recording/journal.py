@@ -165,8 +165,11 @@ class Journal:
 
     def end(self) -> None:
         """Write what there is, and that it is all."""
-        self._retry_at = float("-inf")
-        self.work()
+        while True:
+            self._retry_at = float("-inf")
+            self.work()
+            if self._inbox.empty():  # else what came behind a take that was asked for waits still
+                break
         try:
             if self._tape is not None and not self._rows:
                 self._finish(self._tape)

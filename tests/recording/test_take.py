@@ -40,8 +40,8 @@ class Desk:
         self.clock.advance(1.0)
         self.journal.add(self.clock.now(), Owner.HUMAN, on(pitch, 9))
 
-    def take(self) -> Path:
-        """Ask for a take, and let the journal's thread come to it."""
+    def ask(self) -> tuple[threading.Thread, queue.SimpleQueue[Path | RecordError]]:
+        """Somebody has asked for a take, and waits for it; what becomes of that."""
         found: queue.SimpleQueue[Path | RecordError] = queue.SimpleQueue()
 
         def ask() -> None:
@@ -50,10 +50,15 @@ class Desk:
             except RecordError as error:
                 found.put(error)
 
-        asking = threading.Thread(target=ask)
+        asking, waiting = threading.Thread(target=ask), self.journal._inbox.qsize()
         asking.start()
-        while self.journal._inbox.empty():
+        while self.journal._inbox.qsize() == waiting:
             pass
+        return asking, found
+
+    def take(self) -> Path:
+        """Ask for a take, and let the journal's thread come to it."""
+        asking, found = self.ask()
         while asking.is_alive():
             self.journal.work()
         path = found.get()
@@ -109,6 +114,19 @@ def test_what_was_played_before_it_but_comes_late_is_at_its_start(desk: Desk) ->
     desk.journal.add(desk.clock.now() - 0.01, Owner.MACHINE, on(61, 9))
     desk.journal.end()
     assert [(row.time_s, row.data[:4]) for row in read(take) if row.kind in MESSAGES] == [(0.0, "903d")]
+
+
+def test_what_is_played_after_a_take_is_asked_for_is_kept_when_it_ends_at_once(desk: Desk) -> None:
+    desk.play(60)
+    first, _ = desk.ask()
+    desk.play(61)
+    second, _ = desk.ask()
+    desk.play(62)
+    desk.journal.end()
+    for asking in (first, second):
+        asking.join()
+    assert [pitches(path) for path in desk.journal.files] == [[60], [61], [62]]
+    assert all(inspect(path).finished for path in desk.journal.files) and desk.journal.lost == 0
 
 
 def test_a_disk_that_is_full_is_told_and_recording_goes_on(desk: Desk) -> None:
