@@ -108,7 +108,8 @@ class Journal:
         goes when the next one is begun.
         """
         answer: queue.SimpleQueue[Path | OSError] = queue.SimpleQueue()
-        self._inbox.put((self._clock.now(), _TAKE, answer))
+        now = self._clock.now()
+        self._inbox.put((now, _TAKE, (answer, now + TAKE_S)))
         try:
             found = answer.get(timeout=TAKE_S)
         except queue.Empty:
@@ -185,7 +186,9 @@ class Journal:
             time_s, kind, what = self._inbox.get_nowait()
             since_start = max(time_s - self._start_s, self._earliest_s)
             if kind == _TAKE:
-                self._cut, self._earliest_s = (since_start, what), since_start
+                answer, until = what
+                if self._clock.now() < until:  # else who asked has been told that there is none
+                    self._cut, self._earliest_s = (since_start, answer), since_start
             elif kind == PARAMS:
                 changed = {name: value for name, value in what.items() if self._latest.get(name) != value}
                 self._latest.update(changed)

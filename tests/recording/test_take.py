@@ -148,6 +148,18 @@ def test_a_thread_that_is_not_there_is_not_waited_for(tmp_path: Path, monkeypatc
         Journal(tmp_path, FakeClock(), lambda text: None, "maestro").take()
 
 
+def test_one_that_was_given_up_is_not_made_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "TAKE_S", 0.01)
+    desk.play(60)
+    desk.journal.work()
+    with pytest.raises(RecordError, match="within 0.01 s"):
+        desk.journal.take()
+    desk.play(61)
+    desk.journal.end()
+    (path,) = desk.journal.files
+    assert pitches(path) == [60, 61]
+
+
 def test_a_folder_that_cannot_be_made_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EACCES, "Permission denied")
