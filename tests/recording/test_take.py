@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from liveperf.recording import journal as journals
+from liveperf.recording import scribe
 from liveperf.recording.journal import Journal
 from liveperf.recording.journalfile import MESSAGES, PARAMS, RecordError, read
 from liveperf.recording.recordings import inspect
@@ -19,6 +20,23 @@ from tests.disks import FaultyDisk
 from tests.fakes import FakeClock
 from tests.messages import on
 from tests.recordings import NOON
+
+
+def ask(journal: Journal) -> tuple[threading.Thread, queue.SimpleQueue[Path | RecordError]]:
+    """Somebody has asked for a take, and waits for it; what becomes of that."""
+    found: queue.SimpleQueue[Path | RecordError] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            found.put(journal.take())
+        except RecordError as error:
+            found.put(error)
+
+    asking, waiting = threading.Thread(target=wait), journal._inbox.qsize()
+    asking.start()
+    while journal._inbox.qsize() == waiting:
+        pass
+    return asking, found
 
 
 class Desk:
@@ -40,25 +58,9 @@ class Desk:
         self.clock.advance(1.0)
         self.journal.add(self.clock.now(), Owner.HUMAN, on(pitch, 9))
 
-    def ask(self) -> tuple[threading.Thread, queue.SimpleQueue[Path | RecordError]]:
-        """Somebody has asked for a take, and waits for it; what becomes of that."""
-        found: queue.SimpleQueue[Path | RecordError] = queue.SimpleQueue()
-
-        def ask() -> None:
-            try:
-                found.put(self.journal.take())
-            except RecordError as error:
-                found.put(error)
-
-        asking, waiting = threading.Thread(target=ask), self.journal._inbox.qsize()
-        asking.start()
-        while self.journal._inbox.qsize() == waiting:
-            pass
-        return asking, found
-
     def take(self) -> Path:
         """Ask for a take, and let the journal's thread come to it."""
-        asking, found = self.ask()
+        asking, found = ask(self.journal)
         while asking.is_alive():
             self.journal.work()
         path = found.get()
@@ -118,9 +120,9 @@ def test_what_was_played_before_it_but_comes_late_is_at_its_start(desk: Desk) ->
 
 def test_what_is_played_after_a_take_is_asked_for_is_kept_when_it_ends_at_once(desk: Desk) -> None:
     desk.play(60)
-    first, _ = desk.ask()
+    first, _ = ask(desk.journal)
     desk.play(61)
-    second, _ = desk.ask()
+    second, _ = ask(desk.journal)
     desk.play(62)
     desk.journal.end()
     for asking in (first, second):
@@ -136,7 +138,7 @@ def test_a_disk_that_is_full_is_told_and_recording_goes_on(desk: Desk) -> None:
     with pytest.raises(RecordError, match="cannot record to"):
         desk.take()
     desk.disk.heal()
-    desk.clock.advance(journals.RETRY_S)
+    desk.clock.advance(scribe.RETRY_S)
     desk.play(61)
     desk.journal.end()
     assert [pitch for path in desk.journal.files for pitch in pitches(path)] == [60, 61]
@@ -164,6 +166,6 @@ def test_a_folder_that_cannot_be_made_is_told(desk: Desk, monkeypatch: pytest.Mo
     def refuse(*_: object) -> None:
         raise OSError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(journals, "Tape", refuse)
+    monkeypatch.setattr(scribe, "Tape", refuse)
     with pytest.raises(RecordError, match="Permission denied"):
         desk.take()
