@@ -52,7 +52,7 @@ class Notebook:
     def __init__(self) -> None:
         self.messages: list[tuple[Owner, mido.Message]] = []
         self.values: list[dict[str, Any]] = []
-        self.files: list[Path] = []
+        self.current: Path | None = None
         self.lost = 0
         self.beats, self.failure, self.alive = 0, None, True
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 from liveperf.recording.tape import DiskFile, File
 
 
 class FaultyDisk:
-    """Opens real files. room: bytes that can still be written; broken: nothing can be done any more."""
+    """Opens real files. room: bytes that can still be written; broken: nothing can be done any more.
+
+    syncs: while it is not set, none comes to an end. open_files: how many are.
+    """
 
     def __init__(self) -> None:
         self.room: float = float("inf")
         self.broken = False
+        self.syncs = threading.Event()
+        self.syncs.set()
+        self.open_files = 0
         self.synced: dict[Path, int] = {}  # how much of each file outlives a loss of power
 
     def open(self, path: Path, new: bool) -> File:
@@ -39,6 +46,7 @@ class FaultyDisk:
 class _FaultyFile:
     def __init__(self, disk: FaultyDisk, path: Path, new: bool) -> None:
         self._disk, self._path, self._file = disk, path, DiskFile(path, new)
+        self._disk.open_files += 1
 
     def write(self, data: bytes) -> int:
         self._disk.check()
@@ -50,9 +58,11 @@ class _FaultyFile:
         return written
 
     def sync(self) -> None:
+        assert self._disk.syncs.wait(10.0)
         self._disk.check()
         self._file.sync()
         self._disk.synced[self._path] = self._path.stat().st_size
 
     def close(self) -> None:
+        self._disk.open_files -= 1
         self._file.close()

@@ -143,6 +143,8 @@ def _run(node: Node, arrays: dict[str, Array], opsets: dict[str, int], sizes: Si
         )
     try:
         if node.op == "Gather" and not is_constant(ins[1]):
+            # An event is below the vocabulary's size; what is looked up in a table of numbers could be anything.
+            need(node.inputs[1] == "event", "the event itself as indices, or constants")
             need(
                 required(ins, 0).shape[axis_of(node, required(ins, 0), 0)] >= sizes.vocabulary,
                 "a row for every event",

@@ -222,7 +222,7 @@ class Instrument:
         """How it is; any thread."""
         engine, counts, late = self.engine, self.engine.counts, self.output.lateness.summary()
         performer, journal = engine.performer, self.journal
-        recorded = journal.files if journal else []
+        recorded = journal.current if journal else None  # without asking the disk: an event loop waits
         return {
             "name": self.setup.name,
             "version": __version__,
@@ -245,7 +245,7 @@ class Instrument:
             "reconnects": self.rack.reconnects,
             "restarts": self.supervisor.deaths,
             "clock": {"bpm": engine.bpm and round(engine.bpm, 1), "running": engine.running},
-            "recording": str(recorded[-1]) if recorded else None,
+            "recording": str(recorded) if recorded else None,
             "unrecorded": journal.lost if journal else 0,
             "memory_mb": resident_mb(),
         }

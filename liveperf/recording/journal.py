@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,16 @@ import mido
 
 from liveperf import __version__
 from liveperf.clock import Clock
-from liveperf.recording.journalfile import NAME, PARAMS, RecordError, Row, Start
-from liveperf.recording.tape import DiskFile, Open, Tape, trim
+from liveperf.recording import scribe
+from liveperf.recording.journalfile import NAME, PARAMS, RecordError, Start
+from liveperf.recording.scribe import TAKE, Answer, Item, Scribe
+from liveperf.recording.syncer import Syncer
+from liveperf.recording.tape import DiskFile, Open
 from liveperf.voices import Owner
 
 WRITE_S = 0.25  # how often what has come in is written, and so outlives the program
-SYNC_S = 0.75  # how often it is made to outlive a loss of power: nothing waits for longer than both together
-RETRY_S = 1.0  # between attempts to write where that fails
-COMPLAIN_S = 60.0
-REST_S = 600.0  # after such a silence another recording begins
-KEPT = 20_000  # messages that wait for a disk that is full or gone; a few MB of memory
-FILE_BYTES = 32_000_000
 STOP_S = 3.0
 TAKE_S = 3.0  # a disk that has not made a file in this time is in trouble
-_TAKE = "take"
 
 
 def _wall() -> datetime:
@@ -39,9 +34,12 @@ class Journal:
     """Keeps a performance in files in a folder, where its instrument's oldest go once they exceed a limit.
 
     `add` and `set` are for any thread: they queue and return. A thread of its own writes; `work` and `end` are
-    what it does: tests call them in virtual time. The first file is made when the first message comes, another one
-    when it has grown to FILE_BYTES or a quarter of the limit, or when nothing was played for REST_S. Where the
-    disk is full or gone, the last KEPT messages wait for it; older ones are lost, counted, and told.
+    what it does: tests call them in virtual time. Another one syncs, so that a disk which takes seconds for that
+    holds up no writing. The first file is made when the first message comes, another one when it has grown to
+    FILE_BYTES or a quarter of the limit, or when nothing was played for REST_S. Where the disk is full or gone,
+    the last KEPT messages wait for it; older ones are lost, counted, and told.
+
+    beats: goes up with each round of the thread. failure: what the thread has ended with. Then `resume`.
     """
 
     def __init__(
@@ -61,31 +59,17 @@ class Journal:
         instrument's files there, above 0. open_file: opens a file. wall: the time of day.
         """
         self.folder = folder
-        self.lost = 0  # messages that could not be kept so far
-        self._clock, self._say, self._model, self._open_file, self._wall = clock, say, model, open_file, wall
-        self._instrument = instrument
-        self._limit, self._file_bytes = limit_mb * 1e6, min(FILE_BYTES, limit_mb * 1e6 / 4)
-        self._start_s = clock.now()
-        self._inbox: queue.SimpleQueue[tuple[float, str, Any]] = queue.SimpleQueue()
+        self.beats = 0
+        self.failure: Exception | None = None
+        self._clock = clock
+        self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._ending: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._rows: deque[Row] = deque()  # to be written; times since the performance's start
-        self._latest: dict[str, Any] = {}  # parameters as last told
-        self._written: dict[str, Any] = {}  # and before the first of the rows
-        self._tape: Tape | None = None
-        self._heard = False  # whether anything was played in its file
-        self._played_s = 0.0  # when the last of that was, since the start
-        self._cut: tuple[float, queue.SimpleQueue[Path | OSError]] | None = None  # another file is asked for
-        self._earliest_s = 0.0  # nothing is from before the last of those
-        self._begun: list[Path] = []
-        self._synced_at, self._unsynced = float("-inf"), False
-        self._retry_at, self._quiet_until = float("-inf"), float("-inf")
-        self._troubled, self._told = False, False  # told: that there is trouble
-        self._thread = threading.Thread(target=self._run, name="liveperf-journal", daemon=True)
+        self._syncer = Syncer()
+        head, limit = Start(wall(), 0.0, model, __version__, instrument), limit_mb * 1e6
+        self._scribe = Scribe(folder, clock, say, head, limit, open_file, wall, self._inbox, self._syncer)
+        self._thread: threading.Thread | None = None
 
-    @property
-    def files(self) -> list[Path]:
-        """This performance's files that are still there, in order: all that it has, once it has stopped."""
-        return [path for path in dict.fromkeys(self._begun) if os.path.isfile(path)]
+    # What is kept.
 
     def add(self, time_s: float, owner: Owner, message: mido.Message) -> None:
         """A message was received from the human, or sent for the machine. Any thread; does not block."""
@@ -96,10 +80,12 @@ class Journal:
         """These parameters have these values: those that changed, or all. Any thread; does not block."""
         self._put((time_s, PARAMS, values))
 
-    @property
-    def begun(self) -> int:
-        """How many files were begun. Any thread."""
-        return len(self._begun)
+    def _put(self, item: Item) -> None:
+        if self._inbox.qsize() < scribe.KEPT:
+            self._inbox.put(item)
+        else:  # the disk has held the thread up for so long
+            self._scribe.lost += item[1] != PARAMS
+            self._scribe.troubled = True
 
     def take(self) -> Path:
         """Begin another file now, for what is played from here on; it. Raises RecordError.
@@ -107,8 +93,9 @@ class Journal:
         Any thread but the instrument's own: it takes a quarter of a second. A file in which nothing was played
         goes when the next one is begun.
         """
-        answer: queue.SimpleQueue[Path | OSError] = queue.SimpleQueue()
-        self._inbox.put((self._clock.now(), _TAKE, answer))
+        answer: Answer = queue.SimpleQueue()
+        now = self._clock.now()
+        self._inbox.put((now, TAKE, (answer, now + TAKE_S)))
         try:
             found = answer.get(timeout=TAKE_S)
         except queue.Empty:
@@ -117,163 +104,78 @@ class Journal:
             raise RecordError(f"cannot record to {self.folder}: {found.strerror or found}") from found
         return found
 
-    def _put(self, item: tuple[float, str, Any]) -> None:
-        if self._inbox.qsize() < KEPT:
-            self._inbox.put(item)
-        else:  # the disk has held the thread up for so long
-            self.lost += item[1] != PARAMS
-            self._troubled = True
+    # What has become of it. Any thread.
+
+    @property
+    def lost(self) -> int:
+        """Messages that could not be kept so far."""
+        return self._scribe.lost
+
+    @property
+    def begun(self) -> int:
+        """How many files were begun."""
+        return self._scribe.count
+
+    @property
+    def current(self) -> Path | None:
+        """The file that was begun last; the disk is not asked whether it is still there."""
+        return self._scribe.current
+
+    @property
+    def files(self) -> list[Path]:
+        """This performance's files that are still there, in order: all that it has, once it has stopped."""
+        return [path for path in dict.fromkeys(self._scribe.begun) if os.path.isfile(path)]
+
+    # Its thread.
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
         """The performance begins now: start the thread."""
-        self._start_s = self._clock.now()
-        self._thread.start()
+        self._scribe.start_s = self._clock.now()
+        self._syncer.start()
+        self._begin()
+
+    def resume(self) -> None:
+        """Go on in another thread, whatever has become of the one before."""
+        self._scribe, self.failure = self._scribe.successor(stuck=self.alive), None
+        self._begin()
 
     def stop(self) -> bool:
         """Write what there is and end the thread; whether it ended in time."""
         self._ending.put(True)
-        self._thread.join(STOP_S)
-        return not self._thread.is_alive()
+        if self._thread is not None:
+            self._thread.join(STOP_S)
+        return not self.alive
 
-    def _run(self) -> None:
-        while self._clock.wait(self._ending, self._clock.now() + WRITE_S) is None:
-            self.work()
-        self.end()
+    def _begin(self) -> None:
+        self._thread = threading.Thread(
+            target=self._run, args=(self._scribe,), name="liveperf-journal", daemon=True
+        )
+        self._thread.start()
+
+    def _run(self, mine: Scribe) -> None:
+        try:
+            while self._clock.wait(self._ending, self._clock.now() + WRITE_S) is None:
+                mine.work()
+                if mine.retired:
+                    break
+                self.beats += 1
+            else:
+                mine.end()
+        except Exception as error:
+            if not mine.retired:
+                self.failure = error
+        finally:
+            mine.let_go()
 
     def work(self) -> None:
         """Write what has come in."""
-        self._take()
-        now = self._clock.now()
-        if now < self._retry_at and self._cut is None:
-            return
-        try:
-            self._write(now)
-            if self._cut is not None:
-                self._turn(now, *self._cut)
-            if self._tape is not None and self._unsynced and now >= self._synced_at + SYNC_S:
-                self._tape.sync()
-                self._synced_at, self._unsynced = now, False
-        except OSError as error:
-            self._fail(now, error)
-        except (
-            Exception
-        ) as error:  # ours to put right: what it fails at is lost, what is played from here on is not
-            self.lost += sum(row.kind != PARAMS for row in self._rows)
-            self._rows.clear()
-            self._fail(now, OSError(f"{type(error).__name__}: {error}, which is a fault in liveperf"))
-        self._cut = None
+        self._scribe.work()
 
     def end(self) -> None:
         """Write what there is, and that it is all."""
-        self._retry_at = float("-inf")
-        self.work()
-        try:
-            if self._tape is not None and not self._rows:
-                self._finish(self._tape)
-        except OSError as error:
-            self._fail(self._clock.now(), error)
-        waiting = sum(row.kind != PARAMS for row in self._rows)
-        if waiting:
-            self.lost += waiting
-            self._say(f"the recording in {self.folder} is not whole: {self.lost} messages could not be written")
-
-    def _take(self) -> None:
-        while self._cut is None and not self._inbox.empty():
-            time_s, kind, what = self._inbox.get_nowait()
-            since_start = max(time_s - self._start_s, self._earliest_s)
-            if kind == _TAKE:
-                self._cut, self._earliest_s = (since_start, what), since_start
-            elif kind == PARAMS:
-                changed = {name: value for name, value in what.items() if self._latest.get(name) != value}
-                self._latest.update(changed)
-                if changed:
-                    self._rows.append(Row(since_start, PARAMS, changed))
-            else:
-                self._rows.append(Row(since_start, kind, what.bin().hex()))
-        self._drop()
-
-    def _drop(self) -> None:
-        values: dict[str, Any] = {}  # what dropped parameters came to, for what was played after them
-        while len(self._rows) > KEPT:
-            row = self._rows.popleft()
-            if row.kind == PARAMS:
-                values.update(row.data)
-            else:
-                self.lost += 1
-        if values:
-            self._rows.appendleft(Row(self._rows[0].time_s, PARAMS, values))
-
-    def _write(self, now: float) -> None:
-        gone = self._tape.path if self._tape is not None and self._rows and self._tape.gone else None
-        if self._tape is not None and gone is not None:
-            self._tape.close()
-            self._tape = None
-        while self._tape is None and self._rows and self._rows[0].kind == PARAMS:
-            self._written.update(self._rows.popleft().data)  # they begin the file that the next message makes
-        if not self._rows:
-            return
-        played = [row.time_s for row in self._rows if row.kind != PARAMS]
-        if self._tape is not None and self._heard and played and played[0] >= self._played_s + REST_S:
-            self._finish(self._tape)
-            self._tape = None
-        if self._tape is None:
-            self._begin(now, round(min(row.time_s for row in self._rows), 6))
-        assert self._tape is not None
-        self._unsynced = True
-        self._heard |= bool(played)
-        self._played_s = max([self._played_s, *played])
-        while self._rows:
-            self._tape.write(self._rows)
-        if gone is not None:
-            self._complain(now, f"the recording {gone} has gone; going on in {self._tape.path}")
-        if self._troubled and (self._told or now >= self._quiet_until):
-            self._troubled = self._told = False
-            self._say(f"recording again, to {self._tape.path}; {self.lost} messages are lost")
-        if self._tape.bytes >= self._file_bytes:
-            self._tape.finish(self.lost)
-            self._tape, self._unsynced = None, False
-
-    def _turn(self, now: float, begin_s: float, answer: queue.SimpleQueue[Path | OSError]) -> None:
-        """Begin the file that is asked for."""
-        if self._tape is not None:
-            self._finish(self._tape)
-        self._tape = None
-        self._begin(now, round(begin_s, 6))
-        self._unsynced = True
-        answer.put(self._begun[-1])
-
-    def _finish(self, tape: Tape) -> None:
-        """Add to a file that it is all; one in which nothing was played goes."""
-        if self._heard:
-            tape.finish(self.lost)
-        else:
-            tape.close()
-            tape.path.unlink(missing_ok=True)
-
-    def _begin(self, now: float, begin_s: float) -> None:
-        trim(self.folder, self._instrument, self._limit - self._file_bytes)
-        start = self._wall() - timedelta(seconds=now - self._start_s - begin_s)
-        head = Start(start, begin_s, self._model, __version__, self._instrument)
-        self._tape = Tape(self.folder, head, self._written, self._open_file)
-        self._heard = False
-        self._begun.append(self._tape.path)
-
-    def _fail(self, now: float, error: OSError) -> None:
-        if self._tape is not None:
-            self._tape.close()
-        if self._cut is not None:
-            self._cut[1].put(error)
-        self._retry_at, self._troubled = now + RETRY_S, True
-        why = error.strerror or error
-        self._told |= self._complain(
-            now,
-            f"cannot record to {self.folder}: {why}; it plays on ({len(self._rows)} messages wait, {self.lost} "
-            "are lost: make room, or see to the disk)",
-        )
-
-    def _complain(self, now: float, text: str) -> bool:
-        due = now >= self._quiet_until
-        if due:
-            self._quiet_until = now + COMPLAIN_S
-            self._say(text)
-        return due
+        self._scribe.end()

@@ -25,6 +25,7 @@ from liveperf.recording.journalfile import (
     Start,
     ends,
     read,
+    tally,
     unreadable,
 )
 from liveperf.voices import Owner
@@ -58,16 +59,12 @@ class Recording:
 
 
 def inspect(path: Path) -> Recording:
-    """What is known of a file; it is read whole only where it is not finished. Raises RecordError."""
+    """What is known of a file; it is gone through only where it is not finished. Raises RecordError."""
     first, last = ends(path)
-    finished = last is not None and last.kind == END
-    counts: Counter[str] = Counter()
-    if finished and last is not None:
-        counts.update(last.data)
+    if last is not None and last.kind == END:
+        finished, seconds, counts = True, last.time_s, Counter[str](last.data)
     else:
-        for row in read(path):
-            last = row
-            counts[row.kind] += row.is_note
+        finished, (seconds, counts) = False, tally(path)
     head = Start.of(first, path) if first is not None and first.kind == START else None
     try:
         status = path.stat()
@@ -76,7 +73,7 @@ def inspect(path: Path) -> Recording:
     return Recording(
         path=path,
         start=head.start if head else datetime.fromtimestamp(status.st_mtime, timezone.utc),
-        seconds=last.time_s if last else 0.0,
+        seconds=max(seconds, 0.0),
         human=counts[Owner.HUMAN.value],
         machine=counts[Owner.MACHINE.value],
         model=head.model if head else "?",
@@ -120,8 +117,12 @@ def find(folder: Path, name: str) -> Path:
 
 def cut_off(folder: Path, instrument: str) -> bool:
     """Whether an instrument's last recording has no end: it or the machine has died. Not while it plays."""
-    with contextlib.suppress(RecordError):
-        for path in reversed(paths(folder)):
+    try:
+        found = paths(folder)
+    except RecordError:
+        return False
+    for path in reversed(found):
+        with contextlib.suppress(RecordError):  # one that cannot be read hides no other
             first, last = ends(path)
             if first is not None and first.kind == START and Start.of(first, path).instrument == instrument:
                 return last is None or last.kind != END

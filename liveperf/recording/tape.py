@@ -6,6 +6,7 @@ import contextlib
 import errno
 import itertools
 import os
+import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -36,7 +37,7 @@ class File(Protocol):
         """Add some of the data; returns how many bytes."""
 
     def sync(self) -> None:
-        """See that what was written outlives a loss of power."""
+        """See that what was written outlives a loss of power. Any thread, also while it is closed."""
 
     def close(self) -> None:
         """Let it go."""
@@ -54,26 +55,32 @@ class DiskFile:
         if new:
             places.make(path.parent)
         mode = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | (os.O_CREAT | os.O_EXCL if new else 0)
-        self._number = os.open(path, mode, 0o600)
-        self._folder = path.parent if new and os.name == "posix" else None  # whose entry is to be kept, too
+        self._number, self._closed, self._lock = os.open(path, mode, 0o600), False, threading.Lock()
+        self._folder = path.parent if new else None  # whose entry is to be kept, too
 
     def write(self, data: bytes) -> int:
         """Add some of the data; returns how many bytes."""
         return os.write(self._number, data)
 
     def sync(self) -> None:
-        """See that what was written outlives a loss of power."""
-        os.fsync(self._number)
-        if self._folder is not None:
-            folder = os.open(self._folder, os.O_RDONLY)
-            self._folder = None
+        """See that what was written outlives a loss of power. Any thread, also while it is closed."""
+        with self._lock:
+            if self._closed:
+                return
+            number, folder, self._folder = os.dup(self._number), self._folder, None
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+        if folder is not None:
             with contextlib.suppress(OSError):  # not every file system can
-                os.fsync(folder)
-            os.close(folder)
+                places.sync(folder)
 
     def close(self) -> None:
         """Let it go."""
-        os.close(self._number)
+        with self._lock:
+            self._closed = True
+            os.close(self._number)
 
 
 class Tape:
@@ -108,7 +115,7 @@ class Tape:
 
         BATCH at most, so that one who tries again and again does not encode all that waits each time.
         """
-        file = self._reopen()
+        file = self.opened()
         lines = [line(Row(row.time_s - self.begin_s, row.kind, row.data)) for row in itertools.islice(rows, BATCH)]
         if self._torn:
             lines[0] = b"\n" + lines[0]
@@ -125,7 +132,8 @@ class Tape:
                     break
                 self._note(rows.popleft())
 
-    def _reopen(self) -> File:
+    def opened(self) -> File:
+        """The file, open again if it was let go."""
         self._file = self._file or self._open_file(self.path, False)
         return self._file
 
@@ -136,15 +144,11 @@ class Tape:
             self._counts[row.kind] += 1
         self._last_s = max(self._last_s, row.time_s - self.begin_s)
 
-    def finish(self, lost: int) -> None:
-        """Add that this is all, sync and close. lost: messages that could not be kept."""
+    def finish(self, lost: int) -> File:
+        """Add that this is all; the file, to be synced and closed. lost: messages that could not be kept."""
         self.write(deque([Row(self.begin_s + self._last_s, END, {**self._counts, "lost": lost})]))
-        self.sync()
-        self.close()
-
-    def sync(self) -> None:
-        """See that what was written outlives a loss of power."""
-        self._reopen().sync()
+        file, self._file = self.opened(), None
+        return file
 
     def close(self) -> None:
         """Let the file go, as it is."""
@@ -159,19 +163,28 @@ def name(start: datetime) -> str:
     return f"{start.astimezone(timezone.utc):%Y-%m-%dT%H-%M-%SZ}"
 
 
-def trim(folder: Path, instrument: str, limit: float) -> None:
-    """Remove an instrument's oldest journals until the rest of its own has `limit` bytes at most.
+def trim(folder: Path, instrument: str, limit: float) -> set[Path]:
+    """Remove an instrument's oldest journals until the rest of its own has `limit` bytes at most; those removed.
 
     Those of instruments beside it stay: they may be written just now, and count for a limit of their own. So does
     what cannot be read or removed.
     """
-    for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem, reverse=True):
+    removed: set[Path] = set()
+    sizes: dict[Path, int] = {}
+    for path in folder.glob(f"*{SUFFIX}"):
+        with contextlib.suppress(OSError):
+            sizes[path] = path.stat().st_size
+    if sum(sizes.values()) <= limit:  # whosever they are: none of them has to be read
+        return removed
+    for path in sorted(sizes, key=lambda path: path.stem, reverse=True):
         with contextlib.suppress(OSError, RecordError):
             first, _ = ends(path)
             if first is None or first.kind != START or Start.of(first, path).instrument == instrument:
-                limit -= path.stat().st_size
+                limit -= sizes[path]
                 if limit < 0:
                     path.unlink()
+                    removed.add(path)
+    return removed
 
 
 def _begin(folder: Path, stem: str, open_file: Open) -> tuple[Path, File]:

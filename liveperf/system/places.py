@@ -55,6 +55,17 @@ def make(folder: Path) -> Path:
     return folder
 
 
+def sync(folder: Path) -> None:
+    """See that what lies in a folder is found there after a loss of power, too. Raises OSError."""
+    if os.name != "posix":  # others see to that themselves
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def _own(folder: Path) -> None:
     """See that a folder is the user's alone. Raises OSError, also if it, or what it lies in, is another's.
 

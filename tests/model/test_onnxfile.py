@@ -151,6 +151,24 @@ def chosen(model: Any) -> None:
     add(model, "Identity", ["event_weight"], ["g0"])
 
 
+def detour(model: Any) -> None:
+    """Events become indices by way of a table, where one that is not played at first stands for a row far off."""
+    table = np.arange(413)
+    table[400] = 10**9
+    node(model, "Gather").input[1] = "index"
+    model.graph.initializer.append(tensor("table", table))
+    add(model, "Gather", ["table", "event"], ["index"])
+
+
+def padded(model: Any) -> None:
+    """Of the events and a constant among them, the constant is the index."""
+    node(model, "Gather").input[1] = "index"
+    model.graph.initializer.append(tensor("far", np.full((1, 1), 10**9)))
+    add(model, "Split", ["both", "first"], ["index", "rest"], axis=1)
+    model.graph.initializer.append(tensor("first", np.array([1, 1])))
+    add(model, "Concat", ["far", "event"], ["both"], axis=1)
+
+
 def crowded(model: Any) -> None:
     for i in range(MOST_NODES):
         add(model, "Identity", ["c"], [f"copy{i}"])
@@ -222,6 +240,8 @@ HOSTILE: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda m: node(m, "Gather").input.__setitem__(0, "control_weight"),
         "it needs a row for every event",
     ),
+    "indices out of a table": (detour, "it needs the event itself as indices, or constants"),
+    "indices out of a list": (padded, "it needs the event itself as indices, or constants"),
     "an axis that is not there": (
         lambda m: setattr(node(m, "Concat").attribute[0], "i", 7),
         "an axis that is there",

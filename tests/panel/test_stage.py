@@ -366,7 +366,12 @@ class Reel(Journal):
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.broken = folder, False
-        self._begun: list[Path] = []
+        self._count = 0
+
+    @property
+    def begun(self) -> int:
+        """How many takes there were."""
+        return self._count
 
     def take(self) -> Path:
         """Another file."""
@@ -374,7 +379,7 @@ class Reel(Journal):
             raise RecordError("cannot record: the disk is full")
         path = self.folder / f"{self.begun}.jsonl"
         path.touch()
-        self._begun.append(path)
+        self._count += 1
         return path
 
 

@@ -222,7 +222,7 @@ def test_a_preset_that_is_not_there_is_refused_and_one_that_is_broken_changes_no
 def test_its_status_has_all_that_was_agreed() -> None:
     band = Band(params=Params(mode="solo", density=8.0))
     band.until(lambda: band.synth.held)
-    band.book.files = [Path("take.jsonl")]
+    band.book.current = Path("take.jsonl")
     found = band.instrument.status()
     assert found.keys() == FakeDesk().status().keys()
     assert (found["mode"], found["state"], found["restarts"]) == ("solo", "playing", 0)
@@ -231,11 +231,11 @@ def test_its_status_has_all_that_was_agreed() -> None:
     assert found["uptime_s"] == round(band.clock.now() - FakeClock().now(), 1)
 
 
-def test_its_status_can_be_asked_while_a_recording_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_status_can_be_asked_while_another_recording_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     band = Band()
-    there = iter([[Path("take.jsonl")], [], []])
-    files = property(lambda book: next(there), lambda book, files: None)
-    monkeypatch.setattr(Notebook, "files", files, raising=False)
+    there = iter([Path("take.jsonl"), None, None])
+    current = property(lambda book: next(there), lambda book, path: None)
+    monkeypatch.setattr(Notebook, "current", current, raising=False)
     assert band.instrument.status()["recording"] == "take.jsonl"
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from liveperf import __version__
 from liveperf.clock import SystemClock
 from liveperf.recording import journal as journals
+from liveperf.recording import scribe
 from liveperf.recording.journal import Journal
 from liveperf.recording.journalfile import END, MESSAGES, NAME, PARAMS, START, Row, parse, read
 from liveperf.recording.recordings import inspect
@@ -308,7 +309,7 @@ def test_a_disk_that_comes_and_goes_is_not_told_of_each_time(stage: Stage) -> No
 def test_what_cannot_be_written_for_long_is_dropped_and_counted(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journals, "KEPT", 50)
+    monkeypatch.setattr(scribe, "KEPT", 50)
     stage.disk.broken = True
     stage.journal.set(stage.start, {"mode": "duet"})
     for _ in range(20):
@@ -330,7 +331,7 @@ def test_what_cannot_be_written_for_long_is_dropped_and_counted(
 
 
 def test_parameters_outlive_the_messages_that_are_dropped(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journals, "KEPT", 20)
+    monkeypatch.setattr(scribe, "KEPT", 20)
     stage.play()
     stage.run()
     stage.disk.broken = True
@@ -351,7 +352,7 @@ def test_parameters_outlive_the_messages_that_are_dropped(stage: Stage, monkeypa
 
 
 def test_a_disk_that_hangs_does_not_fill_the_memory(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journals, "KEPT", 50)
+    monkeypatch.setattr(scribe, "KEPT", 50)
     stage.play(200)  # and the thread is not there to take them
     stage.run()
     assert stage.kept == stage.added[:50]
@@ -516,7 +517,7 @@ def test_another_evening_is_another_recording(stage: Stage) -> None:
         stage.play(5)
         stage.run(60.0)
         stage.play(5)
-        stage.run(journals.REST_S - 1.0)
+        stage.run(scribe.REST_S - 1.0)
         stage.play(1)
         stage.run(60.0)
         stage.journal.set(stage.clock.now(), {"density": float(evening)})  # a knob is no music
@@ -527,7 +528,7 @@ def test_another_evening_is_another_recording(stage: Stage) -> None:
     assert [len(messages(rows)) for rows in files] == [11, 11, 11]
     for evening, rows in enumerate(files):
         played = [row.time_s for row in rows if row.kind in MESSAGES]
-        assert played[-1] - played[0] == pytest.approx(60.0 + journals.REST_S - 1.0, abs=0.01)
+        assert played[-1] - played[0] == pytest.approx(60.0 + scribe.REST_S - 1.0, abs=0.01)
         assert [row.data["density"] for row in rows if row.kind == PARAMS] == [evening - 1.0, evening][
             not evening :
         ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +12,34 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from liveperf.recording.journalfile import END, PARAMS, START, RecordError, Row, Start, ends, line, parse, read
+from liveperf.recording.journalfile import (
+    END,
+    PARAMS,
+    START,
+    RecordError,
+    Row,
+    Start,
+    ends,
+    line,
+    parse,
+    read,
+    tally,
+)
 from tests.recordings import NOON
 
 times = st.integers(0, 10**9).map(lambda us: us / 1e6)
-hexes = st.binary(min_size=2, max_size=3).map(bytes.hex)
+low = st.integers(0, 127)
+hexes = st.one_of(
+    st.tuples(st.sampled_from([*range(0x80, 0xC0), *range(0xE0, 0xF0)]), low, low),
+    st.tuples(st.integers(0xC0, 0xDF), low),
+).map(lambda message: bytes(message).hex())
 values = st.dictionaries(
     st.text(max_size=8), st.one_of(st.text(max_size=8), st.integers(), st.floats(0, 9)), max_size=3
 )
 rows = st.one_of(
     st.builds(Row, times, st.sampled_from(["human", "machine"]), hexes),
-    st.builds(Row, times, st.sampled_from([PARAMS, END]), values),
+    st.builds(Row, times, st.just(PARAMS), values),
+    st.builds(Row, times, st.just(END), st.dictionaries(st.text(max_size=8), st.integers(0, 10**6), max_size=3)),
 )
 journals = st.lists(rows, min_size=1, max_size=12)
 on_disk = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -96,12 +115,48 @@ def test_no_byte_can_change_unnoticed(row: Row, place: int, change: int) -> None
     assert parse(bytes(text)) in (None, row)
 
 
-@pytest.mark.parametrize("data", [[1], [1, "human"], ["x", "human", "90"], [1, 2, "90"], [1, "human", 90], 7, "x"])
-def test_a_sound_checksum_does_not_make_sense_of_nonsense(data: Any) -> None:
-    import zlib
+def sealed(body: bytes) -> bytes:
+    """A line with whatever in it, and its checksum."""
+    return b'%b,"%08x"]\n' % (body, zlib.crc32(body))
 
-    body = json.dumps(data)[:-1].encode() if isinstance(data, list) else json.dumps(data).encode()
-    assert parse(b'%b,"%08x"]\n' % (body, zlib.crc32(body))) is None
+
+KNOWN = {"format": 1, "start": "2026-03-01T12:00:00+00:00", "begin_s": 0, "model": "m", "version": "1"}
+NONSENSE = [
+    *([1], [1, "human"], ["x", "human", "903c40"], [1, 2, "903c40"], [1, "human", 90], 7, "x"),
+    *([1, "human", data] for data in ("", "90", "xyz", "903c", "903C40", "f03cf7", "90ff40")),
+    *([float("nan"), PARAMS, {}], [float("inf"), PARAMS, {}], [1e300, PARAMS, {}], [10**400, PARAMS, {}]),
+    *([1, PARAMS, 1], [1, PARAMS, [1]], [1, PARAMS, {"a": {}}], [1, PARAMS, {"a": "\ud800"}], [1, "\ud800", {}]),
+    *([1, END, 1], [1, END, {"human": "1"}], [1, END, {"human": -1}], [1, END, {"lost": 10**400}]),
+    *([1, START, 1], [1, START, {"format": 1}]),
+    *([1, START, {**KNOWN, "start": start}] for start in (1, "x", "2026-03-01T12:00:00", "0001-01-01T00:00Z")),
+    *([1, START, {**KNOWN, "begin_s": begin}] for begin in (None, "0", 10**400, float("nan"))),
+    *([1, START, {**KNOWN, name: 1}] for name in ("model", "version", "instrument")),
+]
+
+
+@pytest.mark.parametrize("data", NONSENSE, ids=lambda data: json.dumps(data)[:50])
+def test_a_sound_checksum_does_not_make_sense_of_nonsense(data: Any) -> None:
+    text = json.dumps(data).encode()
+    assert parse(sealed(text[:-1] if isinstance(data, list) else text)) is None
+
+
+@pytest.mark.parametrize("count", [3_000, 300_000])
+def test_what_is_nested_without_end_is_no_row(count: int) -> None:
+    assert parse(sealed(b'[0.0,"params",' + b"[" * count + b"]" * count)) is None
+    assert parse(sealed(b'[0.0,"later",' + b"[" * count + b"]" * count)) is None
+
+
+@on_disk
+@given(journals, st.data())
+def test_notes_are_counted_without_reading_as_if_it_were_read(
+    tmp_path: Path, written: list[Row], data: st.DataObject
+) -> None:
+    whole = b"".join(map(line, written))
+    cut = whole[: data.draw(st.integers(0, len(whole)))]
+    path = tmp_path / "some.jsonl"
+    found = contents(path, cut + data.draw(st.sampled_from([b"", b"\0\n"])))
+    notes = Counter(row.kind for row in found if row.is_note)
+    assert tally(path) == (found[-1].time_s if found else 0.0, notes)
 
 
 def test_a_start_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -117,6 +172,11 @@ def test_a_later_format_is_refused_with_what_to_do(tmp_path: Path) -> None:
         RecordError, match=r"jam.jsonl: a recording in format 2, this liveperf reads 1; use version 9"
     ):
         Start.of(Row(0.0, START, {"format": 2, "version": "9"}), tmp_path / "jam.jsonl")
+    for odd in (None, "2\n" * 99, [2]):
+        with pytest.raises(RecordError, match=r"in format \?, this liveperf reads 1; use version a later one$"):
+            Start.of(Row(0.0, START, {"format": odd, "version": odd}), tmp_path / "jam.jsonl")
+    with pytest.raises(RecordError, match="does not say how it begins"):
+        Start.of(Row(0.0, START, {"format": 1}), tmp_path / "jam.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +200,7 @@ def test_the_ends_of_a_long_file_and_of_an_empty_one(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    for look in (lambda: list(read(tmp_path / "no.jsonl")), lambda: ends(tmp_path / "no.jsonl")):
+    path = tmp_path / "no.jsonl"
+    for look in (lambda: list(read(path)), lambda: ends(path), lambda: tally(path)):
         with pytest.raises(RecordError, match=r"cannot read .*no\.jsonl: No such file"):
             look()

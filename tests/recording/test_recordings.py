@@ -280,6 +280,15 @@ def test_looking_whether_it_can_be_written_leaves_nothing(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_one_that_cannot_be_read_does_not_hide_that_another_was_cut_off(tmp_path: Path) -> None:
+    record(tmp_path, DUET, ended=False)
+    (tmp_path / "2027-01-01T00-00-00Z.jsonl").mkdir()
+    (tmp_path / "2027-01-02T00-00-00Z.jsonl").write_bytes(line(Row(0.0, "start", {"format": 2})))
+    assert recordings.cut_off(tmp_path, "liveperf")
+    record(tmp_path, DUET, hours=1)
+    assert not recordings.cut_off(tmp_path, "liveperf")
+
+
 def test_the_recordings_are_in_order_of_time(tmp_path: Path) -> None:
     for hours in (30, 1, 5):
         record(tmp_path, DUET, hours=hours)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from liveperf.recording import journal as journals
+from liveperf.recording import scribe
 from liveperf.recording.journal import Journal
 from liveperf.recording.journalfile import MESSAGES, PARAMS, RecordError, read
 from liveperf.recording.recordings import inspect
@@ -19,6 +20,23 @@ from tests.disks import FaultyDisk
 from tests.fakes import FakeClock
 from tests.messages import on
 from tests.recordings import NOON
+
+
+def ask(journal: Journal) -> tuple[threading.Thread, queue.SimpleQueue[Path | RecordError]]:
+    """Somebody has asked for a take, and waits for it; what becomes of that."""
+    found: queue.SimpleQueue[Path | RecordError] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            found.put(journal.take())
+        except RecordError as error:
+            found.put(error)
+
+    asking, waiting = threading.Thread(target=wait), journal._inbox.qsize()
+    asking.start()
+    while journal._inbox.qsize() == waiting:
+        pass
+    return asking, found
 
 
 class Desk:
@@ -42,18 +60,7 @@ class Desk:
 
     def take(self) -> Path:
         """Ask for a take, and let the journal's thread come to it."""
-        found: queue.SimpleQueue[Path | RecordError] = queue.SimpleQueue()
-
-        def ask() -> None:
-            try:
-                found.put(self.journal.take())
-            except RecordError as error:
-                found.put(error)
-
-        asking = threading.Thread(target=ask)
-        asking.start()
-        while self.journal._inbox.empty():
-            pass
+        asking, found = ask(self.journal)
         while asking.is_alive():
             self.journal.work()
         path = found.get()
@@ -111,6 +118,19 @@ def test_what_was_played_before_it_but_comes_late_is_at_its_start(desk: Desk) ->
     assert [(row.time_s, row.data[:4]) for row in read(take) if row.kind in MESSAGES] == [(0.0, "903d")]
 
 
+def test_what_is_played_after_a_take_is_asked_for_is_kept_when_it_ends_at_once(desk: Desk) -> None:
+    desk.play(60)
+    first, _ = ask(desk.journal)
+    desk.play(61)
+    second, _ = ask(desk.journal)
+    desk.play(62)
+    desk.journal.end()
+    for asking in (first, second):
+        asking.join()
+    assert [pitches(path) for path in desk.journal.files] == [[60], [61], [62]]
+    assert all(inspect(path).finished for path in desk.journal.files) and desk.journal.lost == 0
+
+
 def test_a_disk_that_is_full_is_told_and_recording_goes_on(desk: Desk) -> None:
     desk.play(60)
     desk.journal.work()
@@ -118,7 +138,7 @@ def test_a_disk_that_is_full_is_told_and_recording_goes_on(desk: Desk) -> None:
     with pytest.raises(RecordError, match="cannot record to"):
         desk.take()
     desk.disk.heal()
-    desk.clock.advance(journals.RETRY_S)
+    desk.clock.advance(scribe.RETRY_S)
     desk.play(61)
     desk.journal.end()
     assert [pitch for path in desk.journal.files for pitch in pitches(path)] == [60, 61]
@@ -130,10 +150,22 @@ def test_a_thread_that_is_not_there_is_not_waited_for(tmp_path: Path, monkeypatc
         Journal(tmp_path, FakeClock(), lambda text: None, "maestro").take()
 
 
+def test_one_that_was_given_up_is_not_made_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "TAKE_S", 0.01)
+    desk.play(60)
+    desk.journal.work()
+    with pytest.raises(RecordError, match="within 0.01 s"):
+        desk.journal.take()
+    desk.play(61)
+    desk.journal.end()
+    (path,) = desk.journal.files
+    assert pitches(path) == [60, 61]
+
+
 def test_a_folder_that_cannot_be_made_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(journals, "Tape", refuse)
+    monkeypatch.setattr(scribe, "Tape", refuse)
     with pytest.raises(RecordError, match="Permission denied"):
         desk.take()
