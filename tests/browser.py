@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, expect, sync_playwright
 
 from liveperf.params import row_named
 from tests.jack import ROOT, Instrument, Keyboard, missing
@@ -46,6 +46,7 @@ NO_MIDI = {  # what keeps a process from finding JACK, PipeWire and ALSA, wherev
     "ALSA_CONFIG_PATH": os.devnull,
 }
 LONG_S = 20.0
+expect.set_options(timeout=LONG_S * 1000)
 SILENCE, HEARD = 1e-4, 3e-3  # RMS at the end of the audio graph
 _REPORT_CSP = """addEventListener('securitypolicyviolation', event =>
     console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`))"""
@@ -252,13 +253,17 @@ class Panel:
         self.holds("liveperf.audio.on && liveperf.audio.voices.ready > 2", "the piano is there")
 
     def until(self, condition: Callable[[], Any], seconds: float, what: str) -> Any:
-        """Wait for a condition to hold while the page lives on; returns what it came to."""
+        """Wait for a condition to hold while the page lives on; returns what it came to.
+
+        seconds: how long it takes at most, in a good world. LONG_S at least is waited: no claim of a time is made
+        with this, it only keeps the test from hanging.
+        """
 
         def look() -> Any:
             self.page.wait_for_timeout(10)  # meanwhile Playwright hears what happens in the page
             return condition()
 
-        return wait_until(look, seconds, what)
+        return wait_until(look, max(seconds, LONG_S), what)
 
     def holds(self, expression: str, what: str) -> None:
         """Wait until something is so in the page. (Playwright's own wait_for_function has to break the policy.)"""
