@@ -76,7 +76,8 @@ class Journal:
         self._played_s = 0.0  # when the last of that was, since the start
         self._cut: tuple[float, queue.SimpleQueue[Path | OSError]] | None = None  # another file is asked for
         self._earliest_s = 0.0  # nothing is from before the last of those
-        self._begun: list[Path] = []
+        self._begun: list[Path] = []  # and written to, or asked for: whoever is told of one finds it in the list
+        self._counted = False  # whether the tape's is among them
         self._synced_at, self._unsynced = float("-inf"), False
         self._retry_at, self._quiet_until = float("-inf"), float("-inf")
         self._troubled, self._told = False, False  # told: that there is trouble
@@ -217,13 +218,17 @@ class Journal:
             self._finish(self._tape)
             self._tape = None
         if self._tape is None:
-            self._begin(now, round(min(row.time_s for row in self._rows), 6))
-        assert self._tape is not None
+            self._tape = self._begin(now, round(min(row.time_s for row in self._rows), 6))
         self._unsynced = True
         self._heard |= bool(played)
         self._played_s = max([self._played_s, *played])
-        while self._rows:
-            self._tape.write(self._rows)
+        waiting = len(self._rows)
+        try:
+            while self._rows:
+                self._tape.write(self._rows)
+        finally:
+            if len(self._rows) < waiting:
+                self._count(self._tape)
         if gone is not None:
             self._complain(now, f"the recording {gone} has gone; going on in {self._tape.path}")
         if self._troubled and (self._told or now >= self._quiet_until):
@@ -238,7 +243,7 @@ class Journal:
         if self._tape is not None:
             self._finish(self._tape)
         self._tape = None
-        self._begin(now, round(begin_s, 6))
+        self._count(self._begin(now, round(begin_s, 6)))  # though it is empty: it is what was asked for
         self._unsynced = True
         answer.put(self._begun[-1])
 
@@ -250,13 +255,19 @@ class Journal:
             tape.close()
             tape.path.unlink(missing_ok=True)
 
-    def _begin(self, now: float, begin_s: float) -> None:
+    def _count(self, tape: Tape) -> None:
+        """The tape's file is one of those that were begun."""
+        if not self._counted:
+            self._begun.append(tape.path)
+            self._counted = True
+
+    def _begin(self, now: float, begin_s: float) -> Tape:
         trim(self.folder, self._instrument, self._limit - self._file_bytes)
         start = self._wall() - timedelta(seconds=now - self._start_s - begin_s)
         head = Start(start, begin_s, self._model, __version__, self._instrument)
         self._tape = Tape(self.folder, head, self._written, self._open_file)
-        self._heard = False
-        self._begun.append(self._tape.path)
+        self._heard = self._counted = False
+        return self._tape
 
     def _fail(self, now: float, error: OSError) -> None:
         if self._tape is not None:
