@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,7 @@ NO_MIDI = {  # what keeps a process from finding JACK, PipeWire and ALSA, wherev
 LONG_S = 20.0
 expect.set_options(timeout=LONG_S * 1000)
 SILENCE, HEARD = 1e-4, 3e-3  # RMS at the end of the audio graph
+_AWAY = re.compile(r"(?=.*net::ERR_).*/api/(live|status)\b(?![/?])", re.DOTALL)
 _REPORT_CSP = """addEventListener('securitypolicyviolation', event =>
     console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`))"""
 _SHOWS = """name => {
@@ -78,6 +80,15 @@ _LOUDEST = """async seconds => {
         await new Promise(go => setTimeout(go, 15));
     }
     return most;
+}"""
+_FALLS_SILENT = """async ([silence, end]) => {
+    const { audio } = liveperf;
+    for (const late = performance.now() + 60000; performance.now() < late; ) {
+        if (audio.level() < silence) return true;
+        if (audio.context.currentTime > end) return false;
+        await new Promise(go => setTimeout(go, 15));
+    }
+    return false;
 }"""
 
 
@@ -277,10 +288,24 @@ class Panel:
         """The most that `level` came to in so long a time, as the page itself listens."""
         return float(self.page.evaluate(_LOUDEST, seconds))
 
+    @property
+    def audio_s(self) -> float:
+        """The time of what is to be heard, s: on a busy machine it goes more slowly than others."""
+        return float(self.page.evaluate("liveperf.audio.context.currentTime"))
+
+    def falls_silent(self, seconds: float, since: float | None = None) -> None:
+        """Wait until nothing is heard, which comes to pass within so long, by `audio_s`, since then or now."""
+        end = (self.audio_s if since is None else since) + seconds
+        assert self.page.evaluate(_FALLS_SILENT, [SILENCE, end]), "it sounds on"
+
     def foreign(self, url: str) -> list[str]:
         """What it has asked others for than the one at a URL."""
         home = urlsplit(url).netloc
         return [one for one in self.asked if urlsplit(one).netloc not in (home, "")]
+
+    def forgive_absence(self) -> None:
+        """The instrument was away for a while: what the browser says of that is no complaint."""
+        self.complaints = [one for one in self.complaints if not _AWAY.search(one)]
 
     def close(self) -> None:
         """Close the window."""

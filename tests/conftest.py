@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 _servers: list[Server] = []  # that the tests share: one, while there is any
 MEMORY = "/dev/shm"
-TIMED = ("test_jack_controls.py", "test_jack_modes.py", "test_jack_soak.py")  # what counts is a quarter of a second
+TIMED = ("test_jack_controls.py", "test_jack_modes.py", "test_jack_soak.py")  # fractions of a second count there
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,7 +78,8 @@ def places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     """
     with contextlib.ExitStack() as stack:
         if os.access(MEMORY, os.W_OK):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="places", dir=MEMORY, ignore_cleanup_errors=True)))
+            temporary = tempfile.TemporaryDirectory(prefix="places", dir=MEMORY, ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(temporary))
         else:
             folder = tmp_path_factory.mktemp("places")
         monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))

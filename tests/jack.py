@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,8 +214,8 @@ def linked(keyboard: Keyboard, synth: Synth, thru: bool = True) -> None:
     thru: whether the synth hears what the keyboard sends; it is then as if nothing had been sent.
     """
     if not thru:
-        ask = [need("jack_lsp"), "-c", IN]
-        until(lambda: b"keyboard" in subprocess.run(ask, capture_output=True, timeout=10).stdout, 10, "it is linked")
+        for port, name in ((IN, b"keyboard"), (OUT, b"synth")):
+            until(partial(_is_linked, port, name), 10, f"{port} is linked")
         return
     values = itertools.count()
 
@@ -232,6 +233,10 @@ def linked(keyboard: Keyboard, synth: Synth, thru: bool = True) -> None:
         return False
 
     until(gets_through, 10, "what is played gets through")
+
+
+def _is_linked(port: str, name: bytes) -> bool:
+    return name in subprocess.run([need("jack_lsp"), "-c", port], capture_output=True, timeout=10).stdout
 
 
 def _is_probe(message: mido.Message) -> bool:
