@@ -142,6 +142,7 @@ def test_it_is_installed_plays_and_is_removed(service: Service) -> None:
 def test_to_stop_it_releases_every_note_within_a_second(service: Service) -> None:
     service.install(*SOLO)
     until(service.synth.sounding, 5, "it plays")
+    service.systemctl("start", "default.target")  # which wants it, so that systemd goes on knowing of it
     service.systemctl("stop", UNIT)
     asked, ended = (int(service[f"{what}TimestampMonotonic"]) for what in ("ActiveExit", "InactiveEnter"))
     assert 0 < ended - asked < 1_000_000  # us, by systemd's own clock
