@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, expect, sync_playwright
 
 from liveperf.params import row_named
 from tests.jack import ROOT, Instrument, Keyboard, missing
@@ -46,7 +47,9 @@ NO_MIDI = {  # what keeps a process from finding JACK, PipeWire and ALSA, wherev
     "ALSA_CONFIG_PATH": os.devnull,
 }
 LONG_S = 20.0
+expect.set_options(timeout=LONG_S * 1000)
 SILENCE, HEARD = 1e-4, 3e-3  # RMS at the end of the audio graph
+_AWAY = re.compile(r"(?=.*net::ERR_).*/api/(live|status)\b(?![/?])", re.DOTALL)
 _REPORT_CSP = """addEventListener('securitypolicyviolation', event =>
     console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`))"""
 _SHOWS = """name => {
@@ -77,6 +80,15 @@ _LOUDEST = """async seconds => {
         await new Promise(go => setTimeout(go, 15));
     }
     return most;
+}"""
+_FALLS_SILENT = """async ([silence, end]) => {
+    const { audio } = liveperf;
+    for (const late = performance.now() + 60000; performance.now() < late; ) {
+        if (audio.level() < silence) return true;
+        if (audio.context.currentTime > end) return false;
+        await new Promise(go => setTimeout(go, 15));
+    }
+    return false;
 }"""
 
 
@@ -252,13 +264,17 @@ class Panel:
         self.holds("liveperf.audio.on && liveperf.audio.voices.ready > 2", "the piano is there")
 
     def until(self, condition: Callable[[], Any], seconds: float, what: str) -> Any:
-        """Wait for a condition to hold while the page lives on; returns what it came to."""
+        """Wait for a condition to hold while the page lives on; returns what it came to.
+
+        seconds: how long it takes at most, in a good world. LONG_S at least is waited: no claim of a time is made
+        with this, it only keeps the test from hanging.
+        """
 
         def look() -> Any:
             self.page.wait_for_timeout(10)  # meanwhile Playwright hears what happens in the page
             return condition()
 
-        return wait_until(look, seconds, what)
+        return wait_until(look, max(seconds, LONG_S), what)
 
     def holds(self, expression: str, what: str) -> None:
         """Wait until something is so in the page. (Playwright's own wait_for_function has to break the policy.)"""
@@ -272,10 +288,24 @@ class Panel:
         """The most that `level` came to in so long a time, as the page itself listens."""
         return float(self.page.evaluate(_LOUDEST, seconds))
 
+    @property
+    def audio_s(self) -> float:
+        """The time of what is to be heard, s: on a busy machine it goes more slowly than others."""
+        return float(self.page.evaluate("liveperf.audio.context.currentTime"))
+
+    def falls_silent(self, seconds: float, since: float | None = None) -> None:
+        """Wait until nothing is heard, which comes to pass within so long, by `audio_s`, since then or now."""
+        end = (self.audio_s if since is None else since) + seconds
+        assert self.page.evaluate(_FALLS_SILENT, [SILENCE, end]), "it sounds on"
+
     def foreign(self, url: str) -> list[str]:
         """What it has asked others for than the one at a URL."""
         home = urlsplit(url).netloc
         return [one for one in self.asked if urlsplit(one).netloc not in (home, "")]
+
+    def forgive_absence(self) -> None:
+        """The instrument was away for a while: what the browser says of that is no complaint."""
+        self.complaints = [one for one in self.complaints if not _AWAY.search(one)]
 
     def close(self) -> None:
         """Close the window."""

@@ -16,6 +16,7 @@ from liveperf import cli
 from liveperf.midi.rack import Rack
 from liveperf.performer import Performer
 from liveperf.playing.output import Output
+from liveperf.recording.scribe import Scribe
 from liveperf.remote.door import Door
 
 PROGRAM = ("-c", "from tests.faults import main; main()")
@@ -55,5 +56,6 @@ def main() -> None:
     Output.work = breaking("output", Output.work)  # type: ignore[method-assign]
     Rack.poll = breaking("input", Rack.poll)  # type: ignore[method-assign]
     Rack.look = breaking("ports", Rack.look)  # type: ignore[method-assign]
+    Scribe.work = breaking("recording", Scribe.work)  # type: ignore[method-assign]
     Door._open = breaking("control", Door._open)  # type: ignore[method-assign]
     cli.main()

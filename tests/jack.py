@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,13 @@ import mido
 import pytest
 import rtmidi
 
+from tests import excuses
+
 ROOT = Path(__file__).parents[1]
 PERIOD = 64
 IN, OUT = "liveperf-in:liveperf", "liveperf-out:liveperf"
 _clients = itertools.count()
+UNUSED = 119  # a control that is for nothing
 MACHINE = 2  # the channel that the instrument plays on, so that its notes are not the human's (channel 1)
 
 
@@ -88,7 +92,7 @@ class _Port:
         if other is None:
             self.port.open_virtual_port("port")
             return
-        names = until(lambda: [n for n in self.port.get_ports() if n == other], 2, f"there is a port {other}")
+        names = until(lambda: [n for n in self.port.get_ports() if n == other], 10, f"there is a port {other}")
         self.port.open_port(self.port.get_ports().index(names[0]), "port")
 
     def close(self) -> None:
@@ -153,9 +157,15 @@ class Synth(_Port):
         self._thread.start()
 
     def _listen(self) -> None:
+        last, longest = time.perf_counter(), 0.0
         while self._listening:
             self._take()
             time.sleep(0.001)
+            now = time.perf_counter()
+            if now - last > longest:
+                longest = now - last
+                excuses.held_up(longest)
+            last = now
         self._take()
 
     def _take(self) -> None:
@@ -196,6 +206,41 @@ class Synth(_Port):
         """Whether the machine has been silent for so long."""
         notes = self.notes()
         return not self.sounding() and bool(notes) and time.perf_counter() - notes[-1][0] > seconds
+
+
+def linked(keyboard: Keyboard, synth: Synth, thru: bool = True) -> None:
+    """Wait until what is played gets through: JACK may lose what is sent just as ports are connected.
+
+    thru: whether the synth hears what the keyboard sends; it is then as if nothing had been sent.
+    """
+    if not thru:
+        for port, name in ((IN, b"keyboard"), (OUT, b"synth")):
+            until(partial(_is_linked, port, name), 10, f"{port} is linked")
+        return
+    values = itertools.count()
+
+    def gets_through() -> bool:
+        value = next(values)
+        keyboard.send("control_change", control=UNUSED, value=value)
+        end = time.perf_counter() + 0.2
+        while time.perf_counter() < end:
+            probes = [one for one in list(synth.heard) if _is_probe(one[1])]
+            if any(message.value == value for _, message in probes):
+                for one in probes:
+                    synth.heard.remove(one)
+                return True
+            time.sleep(0.001)
+        return False
+
+    until(gets_through, 10, "what is played gets through")
+
+
+def _is_linked(port: str, name: bytes) -> bool:
+    return name in subprocess.run([need("jack_lsp"), "-c", port], capture_output=True, timeout=10).stdout
+
+
+def _is_probe(message: mido.Message) -> bool:
+    return bool(message.type == "control_change" and message.control == UNUSED)
 
 
 def is_onset(message: mido.Message) -> bool:
@@ -297,6 +342,7 @@ class Server:
         self._command += ["-d", "dummy", "-r", "48000", "-p", str(period)]
         self._process: subprocess.Popen[bytes] | None = None
         self._before: dict[str, str | None] = {}
+        self._still = False  # as it was told to stand still
         if rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
             missing("RtMidi with JACK")
 
@@ -351,6 +397,7 @@ class Server:
     def signal(self, number: signal.Signals) -> float:
         """Send it a signal; returns when."""
         assert self._process is not None
+        self._still = number == signal.SIGSTOP
         self._process.send_signal(number)
         return time.perf_counter()
 
@@ -371,6 +418,8 @@ class Server:
             if self._process is not None:
                 if self._process.poll() is not None:
                     self.start()
+                elif not self._still and not self.works:
+                    excuses.stuck(f"{self.name}: {self.said}")
                 self._terminate()
         finally:
             self._process = None

@@ -41,8 +41,9 @@ HUMAN = {"thru", "thru_channel", "input_channel"}  # where what the human plays 
 LATER = {"backend", "name", "seed", "keep_mb", "port", "host", "token", "osc", "panel"}  # in force to the end
 
 STUCK_S = 0.3  # an engine that has not ended by then is stuck
-WATCH_LOOKS = 50  # to open a port of a server that has died takes a second each
+WATCH_LOOKS = DISK_LOOKS = 50  # closing the port of a dead server takes a second; nor is a disk quick
 HELD_UP = "the MIDI system holds it up; what is plugged in or out meanwhile is seen when it goes on"
+NO_ANSWER = "the disk does not answer; it plays on, and what is played waits to be written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,9 @@ class Instrument:
             Charge("ports", lambda: self.rack.eye, lambda: self.rack.eye.start(), WATCH_LOOKS, HELD_UP),
         ):
             self.supervisor.watch(charge)
+        if (journal := self.journal) is not None:
+            again = journal.resume
+            self.supervisor.watch(Charge("recording", lambda: journal, again, DISK_LOOKS, NO_ANSWER, vital=False))
 
     def _restart_engine(self) -> None:
         old = self.engine

@@ -32,8 +32,8 @@ Item = tuple[float, str, Any]
 class Scribe:
     """Writes what is in an inbox: `work` and `end`, for one thread. What it has come to, any thread may read.
 
-    lost: messages that could not be kept. count: how many files it began. begun: those of them that it has not
-    removed. current: the last of all. start_s: when the performance began, by the clock.
+    lost: messages that could not be kept. count: how many files it has begun and written to. begun: its files, but
+    for those that it has removed. current: the last of all. start_s: when the performance began, by the clock.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Scribe:
         self._written: dict[str, Any] = {}  # and before the first of the rows
         self._tape: Tape | None = None
         self._heard = False  # whether anything was played in its file
+        self._counted = False  # whether that is one of those that were begun, for others
         self._played_s = 0.0  # when the last of that was, since the start
         self._cut: tuple[float, Answer] | None = None  # another file is asked for
         self._earliest_s = 0.0  # nothing is from before the last of those
@@ -178,6 +179,7 @@ class Scribe:
         self._played_s = max([self._played_s, *played])
         while self._rows and not self.retired:
             self._tape.write(self._rows)
+        self._tell()
         if gone is not None:
             self._complain(now, f"the recording {gone} has gone; going on in {self._tape.path}")
         if self.troubled and (self._told or now >= self._quiet_until):
@@ -190,6 +192,7 @@ class Scribe:
         """Begin the file that is asked for."""
         self._close()
         self._begin(now, round(begin_s, 6))
+        self._tell()  # though it is empty: it is what was asked for
         self._unsynced = True
         answer.put(self.begun[-1])
 
@@ -221,9 +224,14 @@ class Scribe:
         start = self._wall() - timedelta(seconds=now - self.start_s - begin_s)
         head = replace(self._head, start=start, begin_s=begin_s)
         self._tape = Tape(self._folder, head, self._written, self._open_file)
-        self._heard = False
-        self.current, self.count = self._tape.path, self.count + 1
+        self._heard = self._counted = False
+        self.current = self._tape.path
         self.begun.append(self._tape.path)
+
+    def _tell(self) -> None:
+        """There is something in the file: whoever is told of it now finds that."""
+        self.count += not self._counted
+        self._counted = True
 
     def _forget(self, removed: set[Path]) -> None:
         """Files that are not there any more."""

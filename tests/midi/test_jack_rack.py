@@ -27,6 +27,8 @@ RATE = 500  # messages/s
 NOTICED_S, BACK_S = 0.5, 2.0
 CLOSING_S = 1.0  # RtMidi waits so long for each output of a dead server, and the whole interpreter with it
 BUSY_S = 0.5  # allowed on top for a machine that does other things
+LONG_S = 10.0  # nothing here takes as long
+PAUSES = ("the JACK server stands still; waiting for it", "the JACK server goes on")
 
 
 @pytest.fixture
@@ -47,6 +49,11 @@ class Stage:
         )
         self.rack.open()
         self.rack.start()
+
+    @property
+    def told(self) -> list[str]:
+        """What it has said, but for pauses: jackd stands still for a client that is killed within a cycle."""
+        return [line for line in self.said if line not in PAUSES]
 
     @property
     def is_open(self) -> bool:
@@ -80,6 +87,12 @@ def resources() -> tuple[int, int]:
     return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
 
 
+def settled(server: Server, stage: Stage) -> float:
+    """Wait until the server has got over a client's death or birth, so that no message gets lost; returns when."""
+    until(lambda: server.works and not stage.rack.paused, LONG_S, "the server goes on")
+    return time.perf_counter()
+
+
 def test_the_server_is_killed_five_times_while_somebody_plays(server: Server, stages: list[Stage]) -> None:
     stages.append(stage := Stage())
     names = [port.name for port in stage.rack.status()]
@@ -103,12 +116,12 @@ def test_the_server_is_killed_five_times_while_somebody_plays(server: Server, st
             killed = server.kill()
             until(lambda: not stage.is_open, 5, "its death is noticed")
             assert time.perf_counter() - killed < NOTICED_S + CLOSING_S + BUSY_S
-            assert len(stage.said) == 2 * death - 1
+            assert len(stage.told) == 2 * death - 1
             served = server.start()
             until(lambda: stage.is_open, 5, "the ports are made again")
             assert time.perf_counter() - served < BACK_S
             assert [port.name for port in stage.rack.status()] == names
-            assert resources() == at_first
+            until(lambda: resources() == at_first, LONG_S, "it has as many files and threads as at first")
             time.sleep(0.3)
         assert stage.rack.reconnects == 2 * DEATHS
     finally:
@@ -116,7 +129,7 @@ def test_the_server_is_killed_five_times_while_somebody_plays(server: Server, st
         thread.join()
     assert longest < 0.1  # s of this thread's work: it never waits for room
     lines = ["the JACK server is gone; waiting for it", "the JACK server is back"]
-    assert stage.said == lines * DEATHS
+    assert stage.told == lines * DEATHS
 
 
 def test_ten_thousand_messages_to_a_dead_server_hang_nothing(server: Server, stages: list[Stage]) -> None:
@@ -135,7 +148,7 @@ def test_a_server_that_stands_still_hangs_nothing(
     peers.append(synth := Peer(tmp_path, SYNTH, "synth"))
     stages.append(stage := Stage((), ("synth",)))
     stage.rack.send(on(60))
-    until(lambda: synth.heard, 2, "it sounds")
+    until(lambda: synth.heard, LONG_S, "it sounds")
     time.sleep(0.5)
     server.signal(signal.SIGSTOP)
     until(lambda: stage.said, 3, "it is noticed")
@@ -156,17 +169,19 @@ def test_keyboards_come_and_go(server: Server, stages: list[Stage], peers: list[
     left.send(0x90, 60, 80)
     right.send(0x91, 40, 80)
     right.send(0xB1, 64, 127)
-    until(lambda: len(stage.received) == 3, 2, "both are heard")
-    killed = right.kill()
+    until(lambda: len(stage.received) == 3, LONG_S, "both are heard")
+    right.kill()
+    goes_on = settled(server, stage)
     until(lambda: len(stage.received) == 5, 2, "keys and pedal are let go")
-    assert time.perf_counter() - killed < 1 + BUSY_S
+    assert time.perf_counter() - goes_on < 1 + BUSY_S
     assert [message.type for message in stage.received[3:]] == ["note_off", "control_change"]
     assert {message.channel for message in stage.received[3:]} == {1}
     peers.append(right := Peer(tmp_path, KEYBOARD, "right"))
     until(lambda: stage.is_open, 1 + BUSY_S, "it is opened again")
+    settled(server, stage)
     right.send(0x91, 41, 80)
     left.send(0x80, 60, 0)
-    until(lambda: len(stage.received) == 7, 2, "both are heard again")
+    until(lambda: len(stage.received) == 7, LONG_S, "both are heard again")
     assert stage.rack.reconnects == 1
 
 
@@ -177,16 +192,18 @@ def test_a_synth_is_killed_and_comes_back(
     peers.append(two := Peer(tmp_path, SYNTH, "two"))
     stages.append(stage := Stage((), ("one", "two")))
     stage.rack.send(on(60, 80))
-    until(lambda: one.heard == two.heard == [[0x90, 60, 80]], 2, "both hear")
+    until(lambda: one.heard == two.heard == [[0x90, 60, 80]], LONG_S, "both hear")
     one.kill()
+    settled(server, stage)
     until(lambda: not stage.is_open, 2, "it is noticed")
     stage.rack.send(on(61, 80))
     peers.append(again := Peer(tmp_path, SYNTH, "one"))
     until(lambda: stage.is_open, 1 + BUSY_S, "it is opened again")
+    settled(server, stage)
     stage.rack.send(off(61))
     stage.rack.send(off(60))
     stage.rack.send(on(62, 80))
-    until(lambda: len(again.heard) == 2 and len(two.heard) == 5, 2, "both hear")
+    until(lambda: len(again.heard) == 2 and len(two.heard) == 5, LONG_S, "both hear")
     assert again.heard == [[0x80, 60, 0], [0x90, 62, 80]]
     stage.rack.stop_inputs()
 
@@ -197,7 +214,7 @@ def test_named_ports_are_connected_again_after_the_server_was_killed(
     peers += [Peer(tmp_path, KEYBOARD, "keys"), Peer(tmp_path, SYNTH, "synth")]
     stages.append(stage := Stage(("keys",), ("synth",)))
     peers[0].send(0x90, 60, 80)
-    until(lambda: stage.received, 2, "it is heard")
+    until(lambda: stage.received, LONG_S, "it is heard")
     server.kill()
     until(lambda: len(stage.received) == 2, 3, "the key is let go")
     for peer in peers:
@@ -205,9 +222,10 @@ def test_named_ports_are_connected_again_after_the_server_was_killed(
     server.start()
     peers += [Peer(tmp_path, KEYBOARD, "keys"), Peer(tmp_path, SYNTH, "synth")]
     until(lambda: stage.is_open, BACK_S, "they are opened again")
+    settled(server, stage)
     peers[2].send(0x90, 61, 80)
     stage.rack.send(on(62, 80))
-    until(lambda: len(stage.received) == 3 and peers[3].heard == [[0x90, 62, 80]], 2, "both directions work")
+    until(lambda: len(stage.received) == 3 and peers[3].heard == [[0x90, 62, 80]], LONG_S, "both directions work")
 
 
 class Band:
@@ -262,19 +280,22 @@ def test_what_people_have_connected_is_connected_again_and_what_they_cut_is_not(
     for who in ({"keys": True}, {"synth": True}):
         stage.said.clear()
         band.restart(**who)
+        settled(server, stage)
         until(band.plays, 1 + BUSY_S, "it is connected again")
+        until(lambda: stage.told, LONG_S, "it is said")
         (port,) = who
-        assert [line.split(" is connected to ")[1] for line in stage.said] == [f"{port}:port again"]
+        assert [line.split(" is connected to ")[1] for line in stage.told] == [f"{port}:port again"]
     time.sleep(2 * LOOK_S)
     disconnect(OUT, "synth:port")
     time.sleep(3 * LOOK_S)
     stage.said.clear()
     band.restart(synth=True)
+    settled(server, stage)
     time.sleep(3 * LOOK_S)
     stage.rack.send(on(1, 80))
     band.keys.send(0x90, 1, 80)
-    until(lambda: [one for one in stage.received[-1:] if one.note == 1], 2, "the keyboard is heard")
-    assert band.synth.heard == [] and stage.said == []
+    until(lambda: [one for one in stage.received[-1:] if one.note == 1], LONG_S, "the keyboard is heard")
+    assert band.synth.heard == [] and stage.told == []
 
 
 def test_closed_and_opened_at_once_under_the_same_names(server: Server) -> None:

@@ -28,6 +28,7 @@ NAMES = ("firefox-esr", "firefox")
 PREFERENCES = 'user_pref("media.cubeb.backend", "null"); user_pref("media.cubeb.force_mock_context", true);'
 HEARD = 3e-3  # RMS at the end of the audio graph
 LONG_S = 20.0
+START_S = 60.0  # the first time, it makes a profile
 
 
 class Fox:
@@ -111,11 +112,15 @@ def firefox(tmp_path: Path) -> Iterator[str]:
         )
     try:
         address = re.compile(r"BiDi listening on (ws://\S+)")
-        wait_until(lambda: address.search(said.read_text()), LONG_S, "Firefox listens")
+        wait_until(lambda: address.search(said.read_text()), START_S, "Firefox listens")
         yield address.findall(said.read_text())[0]
     finally:
         process.terminate()
-        process.wait(LONG_S)
+        try:
+            process.wait(LONG_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextlib.asynccontextmanager
@@ -127,8 +132,9 @@ async def window(address: str) -> AsyncIterator[Fox]:
 
 def test_it_hears_a_phrase_and_answers_in_firefox(firefox: str, tmp_path: Path) -> None:
     player = Player(
-        tmp_path / "play", "liveperf", "--port", "0", "--idle-start-s", "0", "--answer-shortest-s", "4"
-    )
+        tmp_path / "play", "liveperf", "--port", "0", "--idle-start-s", "0",
+        "--turn-gap-s", "3", "--answer-shortest-s", "30",
+    )  # fmt: skip
 
     async def play() -> None:
         async with window(firefox) as fox:
@@ -143,7 +149,7 @@ def test_it_hears_a_phrase_and_answers_in_firefox(firefox: str, tmp_path: Path) 
             for key in "xcvb":
                 await fox.key("keyDown", key)
                 await fox.key("keyUp", key)
-            await fox.holds("liveperf.notes === 5")
+            await fox.holds("liveperf.notes >= 5")
             await fox.holds("liveperf.state.turn === 'machine' && liveperf.notes > 8")
             await fox.holds(f"liveperf.audio.level() > {HEARD}")
             await fox.key("keyDown", "\ue00c")  # Escape

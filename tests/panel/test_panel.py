@@ -51,7 +51,7 @@ def room(request: pytest.FixtureRequest, start: Start) -> Iterator[Room]:
 
 
 def test_it_hears_a_phrase_and_answers(room: Room, look: Look) -> None:
-    player, synth = room("--turn-gap-s", "2.5", "--answer-shortest-s", "4")
+    player, synth = room("--turn-gap-s", "5", "--answer-shortest-s", "30")
     panel = look().open(player.url)
     panel.sound()
     assert panel.level() < SILENCE and not panel.shows("human-head")
@@ -85,7 +85,8 @@ def test_a_slider_moves_the_density(room: Room, look: Look, record_property: Rec
     panel.until(lambda: synth.onsets() if synth else panel.onsets("machine"), 2, "it plays on")
     panel.until(lambda: panel.rate(2.0) > 4 * before, 20, "it plays more and more notes")
     record_property("notes a second", (before, panel.rate(2.0)))
-    assert synth is None or len(synth.onsets()) >= len(panel.onsets("machine"))
+    told = len(panel.onsets("machine"))
+    panel.until(lambda: synth is None or len(synth.onsets()) >= told, 2, "the synth is sent as many")
     slider.press("ArrowLeft")
     panel.until(lambda: 31 < player.params()["density"] < 32, 2, "a key is a step")
     box = slider.bounding_box()
@@ -229,13 +230,13 @@ def test_escape_ends_every_note(room: Room, look: Look) -> None:
     panel.page.get_by_role("slider", name="density", exact=True).focus()  # from anywhere
     panel.page.keyboard.press("Escape")
     panel.until(lambda: not panel.sounding("machine"), 2, "its notes are ended")
-    panel.until(lambda: panel.level() < SILENCE, 5, "none is heard")
+    panel.falls_silent(5)
     for key in "zxc":
         panel.page.keyboard.down(key)
     panel.until(lambda: len(panel.sounding("human")) == 3, 2, "keys are held")
     panel.page.get_by_role("button", name="Panic").click()
     panel.until(lambda: not panel.sounding("human"), 2, "his notes are ended, too")
-    panel.until(lambda: panel.level() < SILENCE, 5, "none is heard")
+    panel.falls_silent(5)
     assert synth is None or synth.silent
 
 
@@ -259,7 +260,7 @@ def test_it_comes_back_when_the_instrument_does(room: Room, start: Start, look: 
     panel.play("x")
     panel.until(lambda: panel.onsets("human") == [50] and not panel.sounding("human"), 2, "and is played on")
     assert again.get("/api/status")["notes_in"] == 1
-    panel.complaints = [one for one in panel.complaints if "ERR_CONNECTION_REFUSED" not in one]
+    panel.forgive_absence()
 
 
 def midi_file(path: Path, pitches: list[int]) -> Path:
@@ -299,9 +300,8 @@ def test_a_file_that_is_dropped_is_heard(standing: Player, look: Look, tmp_path:
     ):
         panel.page.evaluate(DROP, [[name, base64.b64encode(data).decode()]])
         notices.get_by_text(complaint).wait_for()
-    assert (
-        len(panel.complaints) == 1 and "api/prime" in panel.complaints.pop()
-    )  # which Chromium says of the refusal
+    panel.until(lambda: panel.complaints, 2, "Chromium says something of the refusal")
+    assert len(panel.complaints) == 1 and "api/prime" in panel.complaints.pop()
 
 
 def test_a_take_is_recorded_listed_played_downloaded_and_deleted(
@@ -364,7 +364,7 @@ def test_only_the_machine_is_heard_where_somebody_hears_himself(start: Start, lo
     panel.page.keyboard.down("z")
     panel.until(lambda: panel.level() > HEARD, 5, "he is heard")
     switch.click()
-    panel.until(lambda: panel.level() < SILENCE, 5, "and not any more, though the key is held")
+    panel.falls_silent(5)  # though the key is held
     panel.page.keyboard.up("z")
     panel.page.reload()
     panel.connected()
@@ -376,7 +376,7 @@ def test_only_the_machine_is_heard_where_somebody_hears_himself(start: Start, lo
     panel.page.get_by_role("button", name=re.compile("^Turn")).click()
     panel.until(lambda: panel.level() > HEARD, 10, "the machine is heard")
     panel.page.keyboard.press("Escape")
-    panel.until(lambda: panel.level() < SILENCE, 5, "none is heard")
+    panel.falls_silent(5)
     switch.click()
     panel.play("v")
     panel.until(lambda: panel.level() > HEARD, 5, "he is heard again")
@@ -389,9 +389,13 @@ CLOCK = """async bpm => {
     const send = status => socket.send(JSON.stringify({midi: [[status]]}));
     const began = performance.now();
     let ticks = 0;
+    window.late = 0;  // ms, at worst
     send(0xfa);
     const timer = setInterval(() => {
-        for (; performance.now() >= began + (ticks * 60000) / bpm / 24; ticks++) send(0xf8);
+        for (let due; performance.now() >= (due = began + (ticks * 60000) / bpm / 24); ticks++) {
+            late = Math.max(late, performance.now() - due);
+            send(0xf8);
+        }
     }, 3);
     window.halt = () => { clearInterval(timer); send(0xfc); };
 }"""
@@ -405,10 +409,15 @@ BEATS = """() => {
 def test_the_roll_has_the_beats_of_a_clock(standing: Player, look: Look) -> None:
     panel = look().open(standing.url)
     assert not panel.shows("faint")  # only bar lines are as strong as that
-    panel.page.evaluate(CLOCK, 150)
-    panel.until(lambda: panel.shows("faint"), 5, "there are bar lines")
-    panel.until(lambda: len(panel.page.evaluate(BEATS)) > 10, 10, "there are beats, those to come as well")
-    beats = panel.page.evaluate(BEATS)
+    for _ in range(4):
+        panel.page.evaluate(CLOCK, 150)
+        panel.until(lambda: panel.shows("faint"), 5, "there are bar lines")
+        panel.until(lambda: len(panel.page.evaluate(BEATS)) > 10, 10, "there are beats, those to come as well")
+        beats = panel.page.evaluate(BEATS)
+        if panel.page.evaluate("late") < 100:
+            break
+        panel.page.evaluate("halt()")  # a clock that is as late as that is none
+        panel.until(lambda: panel.page.evaluate(BEATS) == [], 5, "there are no beats")
     assert [number for number, _ in beats] == list(range(len(beats)))
     assert (beats[-1][1] - beats[2][1]) / (len(beats) - 3) == pytest.approx(0.4, rel=0.05)
     panel.page.evaluate("halt()")

@@ -30,6 +30,12 @@ def shelf(places: Path) -> Path:
     return places / "state" / "liveperf" / "recordings"
 
 
+def sounds(panel: Panel, seconds: float) -> None:
+    """Wait until so much of what is to be heard has been: a busy machine is behind with it."""
+    end = panel.audio_s + seconds
+    panel.until(lambda: panel.audio_s > end, seconds, "the sound goes on")
+
+
 def steady(seconds: float) -> Played:
     """Short notes, eight a second."""
     return [
@@ -77,7 +83,7 @@ def test_however_often_it_is_asked_for_it_is_played_once(start: Start, look: Loo
         expect(play(row)).to_have_attribute("aria-pressed", "true")
         panel.page.keyboard.press("Escape")
         expect(play(row)).to_have_attribute("aria-pressed", "false")
-        panel.until(lambda: panel.level() < SILENCE, 5, "it ends")
+        panel.until(lambda: panel.loudest(0.3) < SILENCE, 5, "it ends")
         assert panel.loudest(2) < SILENCE  # and so does whatever else there was
     go_on = held_up(panel.page, "**/api/recordings/*.json")
     play(row).click()
@@ -99,7 +105,7 @@ def test_nothing_of_it_is_heard_once_it_is_stopped(how: str, start: Start, look:
         play(row).click()
     else:
         panel.page.keyboard.press("Escape")
-    panel.page.wait_for_timeout(300)
+    sounds(panel, 0.3)
     after = panel.loudest(1.2)
     assert after < before / 20  # the room
     assert panel.loudest(0.3) < SILENCE
@@ -121,25 +127,26 @@ def test_what_is_played_now_goes_on_when_a_recording_is_stopped(start: Start, lo
         play(row).click()
         if foot:
             keyboard.up("z")
-        panel.page.wait_for_timeout(1700)  # longer than it is ahead
+        sounds(panel, 1.7)  # longer than it is ahead
         assert panel.loudest(0.2) > HEARD
         keyboard.up(" " if foot else "z")
-        panel.until(lambda: panel.level() < SILENCE, 5, "it is let go")
+        panel.falls_silent(5)  # by itself it would not, as soon
 
 
 def test_its_pedal_is_played_back(start: Start, look: Look, shelf: Path) -> None:
-    touch: Played = [(0.3, HUMAN, on(48, 100)), (0.5, HUMAN, off(48)), (5.0, HUMAN, on(100, 1))]
+    touch: Played = [(0.3, HUMAN, on(48, 100)), (1.5, HUMAN, off(48)), (15.0, HUMAN, on(100, 1))]
     record(shelf, touch)
-    record(shelf, [(0.0, HUMAN, pedal(127)), *touch[:2], (3.5, HUMAN, pedal(0)), touch[2]], hours=1)
+    record(shelf, [(0.0, HUMAN, pedal(127)), *touch[:2], (6.0, HUMAN, pedal(0)), touch[2]], hours=1)
     panel = look().open(start(*QUIET).url)
     panel.sound()
     rows = listed(panel, "you 2")
     for row, rings in ((rows.nth(1), False), (rows.nth(0), True)):
         play(row).click()
         panel.until(lambda: panel.level() > HEARD, 10, "it is played back")
-        panel.page.wait_for_timeout(1500)
+        begun = panel.audio_s
+        sounds(panel, 2.7)
         assert (panel.loudest(0.2) > HEARD) is rings
-        panel.until(lambda: panel.level() < SILENCE, 4, "until it is let go")
+        panel.falls_silent(8.5, begun)  # as it is let go; by itself after 10 s
         play(row).click()
 
 
@@ -148,18 +155,19 @@ def test_all_pages_know_of_a_take(start: Start, look: Look, shelf: Path) -> None
     here, there = look().open(player.url), look().open(player.url)
     pages = [one.page for one in (here, there)]
     begin, end = re.compile("^Record$"), re.compile(r"^Stop \d:\d\d$")
+    two = re.compile(r"^Stop 0:(0[2-9]|[1-5]\d)$")  # seconds, at least
     pages[0].get_by_role("button", name=begin).click()
     for page in pages:
         expect(page.locator("#record-says")).to_have_text(end)
         expect(page.locator("#record")).to_have_attribute("aria-pressed", "true")
-    expect(pages[0].locator("#record-says")).to_have_text("Stop 0:02")
+    expect(pages[0].locator("#record-says")).to_have_text(two)
     begun = player.get("/api/status")["recording"]
     status, said = player.ask("POST", "/api/take", b"{}", {"Content-Type": "application/json"})
     assert status == 409 and b"a take runs already" in said
     there.play("z")
     pages[0].reload()
     here.connected()
-    expect(pages[0].locator("#record-says")).to_have_text(re.compile(r"^Stop 0:0[2-9]$"))  # since it began
+    expect(pages[0].locator("#record-says")).to_have_text(two)  # since it began
     here.play("x")
     assert player.get("/api/status")["recording"] == begun
     pages[1].get_by_role("button", name=end).click()

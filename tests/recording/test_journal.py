@@ -141,6 +141,20 @@ def test_it_is_the_user_s_alone(stage: Stage) -> None:
     assert stage.journal.files[0].stat().st_mode & 0o777 == 0o600
 
 
+def test_a_file_counts_once_there_is_something_in_it(tmp_path: Path) -> None:
+    counts: list[int] = []
+
+    class Watched(DiskFile):
+        def write(self, data: bytes) -> int:
+            counts.append(watched.journal.begun)
+            return super().write(data)
+
+    watched = Stage(tmp_path, open_file=Watched)
+    watched.play()
+    watched.run()
+    assert counts == [0, 0] and watched.journal.begun == 1  # at its head, and at what was played
+
+
 def test_nothing_played_is_no_file(stage: Stage) -> None:
     stage.journal.set(stage.start, {"mode": "duet"})
     stage.journal.add(stage.start, Owner.HUMAN, mido.Message("start"))

@@ -142,9 +142,10 @@ def test_it_is_installed_plays_and_is_removed(service: Service) -> None:
 def test_to_stop_it_releases_every_note_within_a_second(service: Service) -> None:
     service.install(*SOLO)
     until(service.synth.sounding, 5, "it plays")
-    begun = time.perf_counter()
+    service.systemctl("start", "default.target")  # which wants it, so that systemd goes on knowing of it
     service.systemctl("stop", UNIT)
-    assert time.perf_counter() - begun < 1.0
+    asked, ended = (int(service[f"{what}TimestampMonotonic"]) for what in ("ActiveExit", "InactiveEnter"))
+    assert 0 < ended - asked < 1_000_000  # us, by systemd's own clock
     until(lambda: service.synth.silent, 0.1, "every note is released")
     assert (service["Result"], service["ExecMainStatus"], service["NRestarts"]) == ("success", "0", "0")
     assert instrument_ports() == []
@@ -159,11 +160,11 @@ def test_a_reload_is_one_and_a_bad_setup_leaves_it_as_it_was(service: Service, t
     pid = service.pid
     setup.write_text("{mode: solo, density: 4}\n")
     service.systemctl("reload", UNIT)
-    until(lambda: service.status["params"]["density"] == 4, 2, "the setup is read again")
+    until(lambda: service.status["params"]["density"] == 4, 10, "the setup is read again")
     setup.write_text("{density: many}\n")
     service.systemctl("reload", UNIT)
-    until(lambda: "everything stays as it was" in service.said, 2, "the setup is refused")
-    until(lambda: service["ActiveState"] == "active", 2, "it is ready again")
+    until(lambda: "everything stays as it was" in service.said, 10, "the setup is refused")
+    until(lambda: service["ActiveState"] == "active", 10, "it is ready again")
     assert (service.pid, service.status["params"]["density"]) == (pid, 4)
 
 
@@ -182,8 +183,8 @@ def test_one_that_was_held_up_ends_its_notes_and_is_started_again(service: Servi
     pid = service.pid
     os.kill(pid, signal.SIGSTOP)
     until(lambda: service["Result"] == "watchdog", 15, "systemd notices it, and wakes it")
-    until(lambda: service.pid != pid, 2, "it ends in good order")
-    until(lambda: service.synth.silent or "may hang" in service.said, 1, "its notes are ended")
+    until(lambda: service.pid != pid, 4, "it ends in good order")
+    until(lambda: service.synth.silent or "may hang" in service.said, 4, "its notes are ended")
     assert service.synth.silent, service.said
     service.plays_again(pid, 10)
 
