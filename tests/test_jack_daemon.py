@@ -307,9 +307,19 @@ def test_the_setup_is_read_again_without_losing_a_note(stage: Stage, tmp_path: P
     until(synth.onsets, 10, "it plays")
     assert liveperf("set", "temperature", "0.8").returncode == 0
     replace(setup, "mode: solo\ndensity: 12\ntemperature: 0.9\nhighest_pitch: 50\n")
-    for _ in range(20):  # under load: it plays 12 notes a second
-        instrument.signal(signal.SIGHUP)
-        time.sleep(0.02)
+    with contextlib.closing(Keyboard()) as keyboard:
+        until(lambda: struck(keyboard, synth), 10, "a key is heard")
+        until(lambda: not synth.sounding(1), 5, "it ends")
+        before, pitches = len(synth.onsets(1)), list(range(60, 80))
+        for pitch in pitches:  # under load: it plays 12 notes a second, and the human twice as many
+            keyboard.press(pitch)
+            instrument.signal(signal.SIGHUP)
+            time.sleep(0.02)
+            keyboard.lift(pitch)
+            time.sleep(0.02)
+        until(lambda: len(synth.onsets(1)) >= before + len(pitches), 5, "his notes are heard")
+        assert [pitch for _, pitch in synth.onsets(1)[before:]] == pitches
+        until(lambda: not synth.sounding(1), 5, "and end")
     until(lambda: status(instrument)["params"]["highest_pitch"] == 50, 3, "it is read")
     assert status(instrument)["params"]["temperature"] == 0.8  # which the file had not changed
     replace(setup, "mood: blue\n")
