@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import mido
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from liveperf import smf
 from liveperf.codec import NOTE, Notes, apply_sustain, notes_array
 from liveperf.errors import LiveperfError
+from liveperf.files import replacing
 from liveperf.voices import PEDAL
 
 DRUM_CHANNEL = 9
@@ -56,18 +57,18 @@ def notes_in(data: bytes) -> Notes:
     return notes
 
 
-def notes_of(messages: Iterable[tuple[float, mido.Message]]) -> Notes:
-    """The notes of (seconds, message), ascending in time: drums left out, sustain applied, ended at the last."""
-    return _notes((time, *_bytes(message)) for time, message in messages)
+def notes_of(times: Sequence[float], messages: bytes | bytearray) -> Notes:
+    """The notes of messages of three bytes each, at these times (s), in whatever order.
 
-
-def _bytes(message: mido.Message) -> tuple[int, int, int]:
-    status, one, two = (*message.bytes(), 0, 0)[:3]
-    return status, one, two
+    Drums are left out, sustain is applied, and what was not ended ends with the last message.
+    """
+    order = np.argsort(np.asarray(times, np.float64), kind="stable")
+    columns = np.frombuffer(messages, np.uint8).reshape(-1, 3)[order].T.tolist()
+    return _notes(zip(np.asarray(times, np.float64)[order].tolist(), *columns, strict=True))
 
 
 def _notes(messages: Iterable[tuple[float, int, int, int]]) -> Notes:
-    """As `notes_of`, of (seconds, status, data, data)."""
+    """The notes of (seconds, status, data, data), ascending in time; else as `notes_of`."""
     starts, ends, pitches, velocities = array("d"), array("d"), array("B"), array("B")
     times, values = array("d"), array("B")  # of the pedal
     waiting: dict[tuple[int, int], deque[int]] = defaultdict(deque)  # the notes of a key that are not ended
@@ -95,19 +96,18 @@ def _notes(messages: Iterable[tuple[float, int, int, int]]) -> Notes:
     return apply_sustain(notes_array(notes), times, values)
 
 
-def write_messages(path: Path, tracks: Mapping[str, Iterable[tuple[float, mido.Message]]]) -> None:
-    """Write named tracks of (seconds, message), ascending in time: all of the file or none. Raises OSError.
+def write_messages(out: Path | BinaryIO, tracks: Mapping[str, Iterable[tuple[float, mido.Message]]]) -> None:
+    """Write named tracks of (seconds, message), ascending in time: of a file all or none. Raises OSError.
 
     A track is asked for its messages one by one, and one track after the other.
     """
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_SECOND // 2, charset="utf-8")
     file.tracks += [_ticks(name, messages) for name, messages in tracks.items()]
-    part = part_of(path)
-    try:
-        file.save(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    if isinstance(out, Path):
+        with replacing(out) as part:
+            file.save(part)
+    else:
+        file.save(file=out)
 
 
 def _ticks(name: str, messages: Iterable[tuple[float, mido.Message]]) -> Iterator[mido.Message]:
@@ -117,11 +117,6 @@ def _ticks(name: str, messages: Iterable[tuple[float, mido.Message]]) -> Iterato
         tick = max(now, round(seconds * TICKS_PER_SECOND))
         yield message.copy(time=tick - now)
         now = tick
-
-
-def part_of(path: Path) -> Path:
-    """Where a file is written before it takes its place."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def note_messages(notes: Notes, channel: int = 0) -> list[tuple[float, mido.Message]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import mido
 
+from liveperf.midifile import write_messages
 from liveperf.recording import recordings
 from liveperf.recording.journalfile import MESSAGES, RecordError, unreadable
 from liveperf.recording.recordings import Recording
@@ -61,7 +62,9 @@ class Shelf:
             raise unreadable(path, error) from error
         mark = status.st_size, status.st_mtime_ns
         known = self._known.get(path)
-        return known if known is not None and known[0] == mark else (mark, recordings.inspect(path))
+        if known is None or known[0] != mark:
+            known = self._known[path] = mark, recordings.inspect(path)
+        return known
 
     def find(self, name: str) -> Path | None:
         """The file of a recording of exactly this name; None if there is none."""
@@ -73,10 +76,9 @@ class Shelf:
 
     def midi(self, path: Path) -> bytes:
         """A recording as a MIDI file."""
-        with tempfile.TemporaryDirectory(prefix="liveperf-") as folder:
-            out = Path(folder) / "recording.mid"
-            recordings.export([path], out)
-            return out.read_bytes()
+        out = io.BytesIO()
+        write_messages(out, recordings.tracks([path]))
+        return out.getvalue()
 
     def picture(self, path: Path, large: bool) -> bytes:
         """A recording's piano roll as SVG."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import mido
 
-from liveperf.midifile import notes_of, part_of, write_messages
+from liveperf.codec import Notes
+from liveperf.files import part_of, replacing
+from liveperf.midifile import notes_of, write_messages
 from liveperf.recording import pianoroll
 from liveperf.recording.journalfile import (
     END,
@@ -142,7 +145,7 @@ def check(path: Path, to: str = "record") -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder")
-        part = part_of(path)
+        part = part_of(path.resolve())
         part.touch()
         part.unlink()
     except OSError as error:
@@ -156,32 +159,45 @@ def export(files: Sequence[Path], out: Path, whole: bool = False) -> None:
     message. No more of it is in memory than the MIDI file is long. Raises RecordError; then `out` is as it was.
     """
     check(out)
-    tracks = {owner.value: _track(files, owner, whole) for owner in Owner}
     try:
-        write_messages(out, tracks)
+        write_messages(out, tracks(files, whole))
     except OSError as error:
         raise RecordError(f"cannot record to {out}: {error.strerror or error}") from error
+
+
+def tracks(files: Sequence[Path], whole: bool = False) -> dict[str, Iterator[tuple[float, mido.Message]]]:
+    """What `export` writes, as `write_messages` takes it."""
+    return {owner.value: _track(files, owner, whole) for owner in Owner}
 
 
 def draw(path: Path, out: Path, thumbnail: bool = False) -> None:
     """Draw a recording's piano roll to an SVG file. Raises RecordError."""
     check(out, "draw")
-    text, part = picture(path, thumbnail), part_of(out)
+    text = picture(path, thumbnail)
     try:
-        try:
+        with replacing(out) as part:
             part.write_text(text, encoding="utf-8")
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise RecordError(f"cannot draw to {out}: {error.strerror or error}") from error
 
 
 def picture(path: Path, thumbnail: bool = False) -> str:
     """A recording's piano roll as SVG. Raises RecordError."""
-    notes = {owner.value: notes_of(_track([path], owner, False)) for owner in Owner}
-    seconds = inspect(path).seconds
+    notes, seconds = _notes(path)
     return pianoroll.thumbnail(notes, seconds) if thumbnail else pianoroll.svg(notes, seconds, path.stem)
+
+
+def _notes(path: Path) -> tuple[dict[str, Notes], float]:
+    """Everybody's notes, and how long it is (s); it is read once."""
+    times = {owner.value: array("d") for owner in Owner}
+    messages = {owner.value: bytearray() for owner in Owner}
+    seconds = 0.0
+    for row in rows([path]):
+        seconds = max(seconds, row.time_s)
+        if row.kind in times:
+            times[row.kind].append(row.time_s)
+            messages[row.kind] += bytes.fromhex(row.data).ljust(3, b"\0")
+    return {name: notes_of(times[name], messages[name]) for name in times}, seconds
 
 
 def rows(files: Sequence[Path], whole: bool = False) -> Iterator[Row]:

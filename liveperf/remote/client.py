@@ -14,6 +14,7 @@ from liveperf.system.lock import LOOK_S, NAME, Lock, LockError
 
 ANSWER_S = 5.0
 END_S = 10.0
+_ASKED_WRONGLY = (400, 404, 409)  # what these refuse, one has to ask for otherwise
 
 
 class RemoteError(LiveperfError):
@@ -103,5 +104,6 @@ class Remote:
             raise RemoteError(f"what answers at {holder.url} is no liveperf", NOT_STARTED) from None
         if status != 200:
             why = found.get("error") if isinstance(found, dict) else None
-            raise RemoteError(str(why or f"refused with status {status}"), WRONG_USE)
+            code = WRONG_USE if status in _ASKED_WRONGLY else FAILED
+            raise RemoteError(str(why or f"refused with status {status}"), code)
         return found

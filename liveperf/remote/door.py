@@ -112,7 +112,7 @@ class Door:
             return wrong(error.status, error.text or error.reason, error.headers.get("Allow"))
         except (asyncio.TimeoutError, web.RequestPayloadError):
             return wrong(408, "the body of the request did not come")
-        except OSError:  # the other side is gone
+        except ConnectionError:  # the other side is gone
             raise
         except Exception as error:
             self._blame(error)

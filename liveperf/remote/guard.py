@@ -8,8 +8,9 @@ import re
 import secrets
 from dataclasses import dataclass
 
+from liveperf.setup.settings import TOKEN
+
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_TOKEN = re.compile(r"[A-Za-z0-9_.~-]{16,256}")  # neither a header nor a cookie nor an address has to quote these
 
 
 class GuardError(ValueError):
@@ -55,7 +56,7 @@ class Guard:
                 f"{self.host} can be reached from other machines, and there is no token: give one, such as "
                 f"{new_token()}, or stay with 127.0.0.1"
             )
-        if self.token is not None and not _TOKEN.fullmatch(self.token):
+        if self.token is not None and not TOKEN.fullmatch(self.token):
             raise GuardError("the token can be guessed or sent wrongly: take 16 to 256 letters, digits, - or _")
 
     @property

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from rich.prompt import Prompt
 from rich.table import Table
 
 from liveperf.clock import SystemClock
+from liveperf.files import replacing
 from liveperf.mapping.knobs import ACTIONS, Entry, MapError, two_states
 from liveperf.mapping.listener import Heard, Listener, wanted
 from liveperf.midi import ports
@@ -130,17 +129,8 @@ def _meets(one: Entry, other: Entry) -> bool:
 
 def write(path: Path, text: str) -> None:
     """Put a text in a file's place at once: another reader sees the old one or the new one, whole."""
-    path = path.resolve()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(temporary, "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
+        with replacing(path) as part:
+            part.write_bytes(text.encode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

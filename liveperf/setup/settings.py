@@ -16,6 +16,8 @@ NO_BACKEND = "none"  # the page is keyboard and synth
 SEVERAL = ("all", "first")
 LOOPBACK = "127.0.0.1"
 USUAL_PORT = 8765  # for control
+NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")  # of an instrument: it names ports and files
+TOKEN = re.compile(r"[A-Za-z0-9_.~-]{16,256}")  # neither a header nor a cookie nor an address has to quote these
 
 
 class ConfigError(LiveperfError):
@@ -110,7 +112,7 @@ def _is_names(value: object) -> bool:
 
 
 def _is_token(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_.~-]{16,256}", value) is not None
+    return isinstance(value, str) and TOKEN.fullmatch(value) is not None
 
 
 _NAME: Check = (lambda value: isinstance(value, str), "not a name")
@@ -129,7 +131,7 @@ _CHECKS: dict[str, Check] = {
     "thru_channel": _within(0, 16),
     "presets": (_is_names, "not a list of names or files"),
     "name": (
-        lambda value: isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,32}", value) is not None,
+        lambda value: isinstance(value, str) and NAME.fullmatch(value) is not None,
         "not a name of up to 32 letters, digits, - and _",
     ),
     "keep_mb": _within(0, 10**7),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from liveperf.clock import sleep
 from liveperf.errors import NOT_STARTED, LiveperfError
+from liveperf.setup import settings
 
 NAME = "liveperf"
 PATIENCE_S = 0.3  # one that is about to end is waited for, and one that only looks
@@ -47,7 +47,7 @@ class Lock:
 
     def __init__(self, folder: Path, name: str = NAME) -> None:
         """folder: the user's own, for what runs. Raises LockError."""
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
+        if not settings.NAME.fullmatch(name):
             raise LockError(f"name {name!r} is not 1 to 32 letters, digits, _ or -")
         self._path, self._file = folder / f"liveperf-{name}.lock", folder / f"liveperf-{name}.json"
         self._name = name

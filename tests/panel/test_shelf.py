@@ -6,6 +6,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import mido
 import pytest
@@ -84,6 +85,33 @@ def test_what_has_not_changed_is_read_once(shelf: Shelf, monkeypatch: pytest.Mon
     os.utime(grown, (0, 0))  # another of the same size
     shelf.listed()
     assert read == [grown.stem] * 2
+
+
+def test_a_picture_needs_one_reading_and_what_is_known_none(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = shelf.find("2026-03-01T13-00-00Z")
+    assert path is not None
+    read, opened = list[str](), Path.open
+
+    def count(path: Path, *arguments: Any, **options: Any) -> Any:
+        read.append(path.stem)
+        return opened(path, *arguments, **options)
+
+    assert not shelf.finished(path)
+    monkeypatch.setattr(Path, "open", count)
+    shelf.picture(path, large=True)
+    assert read == [path.stem]
+    assert not shelf.finished(path)  # it has not changed
+    assert read == [path.stem]
+
+
+def test_a_midi_file_is_made_without_a_disk(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for name in ("mkdtemp", "mkstemp"):
+        monkeypatch.setattr(f"tempfile.{name}", full)
+    path = shelf.find("2026-03-01T12-00-00Z")
+    assert path is not None and shelf.midi(path).startswith(b"MThd")
 
 
 def test_a_long_list_is_cut(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

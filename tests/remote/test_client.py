@@ -90,6 +90,26 @@ def test_what_it_refuses_is_said(folder: Path, plays: Instrument) -> None:
     assert plays.desk.asked == []
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, 2), (404, 2), (409, 2), *((status, 1) for status in (401, 403, 408, 413, 429, 500, 503))],
+)
+def test_only_what_was_asked_wrongly_is_wrong_use(
+    folder: Path, plays: Instrument, monkeypatch: pytest.MonkeyPatch, status: int, code: int
+) -> None:
+    class Answer:
+        def __init__(self) -> None:
+            self.status = status
+
+        def read(self) -> bytes:
+            return b'{"error": "why"}'
+
+    monkeypatch.setattr("http.client.HTTPConnection.getresponse", lambda self: Answer())
+    with pytest.raises(RemoteError, match="why") as error:
+        Remote(folder).act("panic")
+    assert error.value.exit_code == code
+
+
 def test_it_goes_past_all_proxies(folder: Path, plays: Instrument, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")

@@ -457,11 +457,14 @@ def test_a_flood_of_requests_is_slowed_down(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.count(200) >= door.BURST
 
 
-def test_whatever_breaks_inside_is_told_to_the_musician_not_to_the_world(open_house: House) -> None:
-    open_house.desk.breaks = RuntimeError("a broken string")
+@pytest.mark.parametrize("error", [RuntimeError("a broken string"), OSError(28, "No space left on device")])
+def test_whatever_breaks_inside_is_told_to_the_musician_not_to_the_world(
+    open_house: House, error: Exception
+) -> None:
+    open_house.desk.breaks = error
     status, said, _ = open_house.ask("POST", "/api/params", {"density": 4})
-    assert status == 500 and "broken string" not in said["error"]
-    assert open_house.said == ["control: RuntimeError: a broken string"]
+    assert status == 500 and str(error) not in said["error"]
+    assert open_house.said == [f"control: {type(error).__name__}: {error}"]
 
 
 @pytest.fixture(scope="module")
