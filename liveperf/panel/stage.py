@@ -46,7 +46,7 @@ class Stage:
         self._instrument, self._setup = instrument, setup
         journal = instrument.journal
         folder = journal.folder if journal else places.recordings()
-        self.shelf = Shelf(folder, lambda: journal.files[-1:] if journal else [])
+        self.shelf = Shelf(folder, lambda: [journal.current] if journal and journal.current else [])
         self._clock = clock
         self._taking: float | None = None  # since when a take runs, s
         self._take_lock = threading.Lock()
