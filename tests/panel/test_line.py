@@ -205,3 +205,21 @@ def test_a_midi_keyboard_is_connected_again(granted: bool, start: Start, look: L
         panel.connected()
         panel.page.wait_for_timeout(200)
         expect(switch).to_have_attribute("aria-pressed", "false")
+
+
+def test_no_line_of_the_log_is_shown_twice(start: Start, look: Look) -> None:
+    player = start(*QUIET)
+    panel = look()
+    panel.context.add_init_script(LINE)
+    page = panel.open(player.url).page
+    lines = page.locator("#log > li > span")
+    page.get_by_role("combobox", name="preset", exact=True).select_option("duet")
+    expect(lines.filter(has_text="preset duet")).to_have_count(1)
+    logged = lines.all_text_contents()
+    for _ in range(2):
+        page.evaluate("line.close()")
+        panel.holds("!liveperf.connected", "it is gone")
+        panel.connected()
+        page.evaluate("line.addEventListener('message', ({data}) => (line.pongs ||= data.includes('pong')))")
+        panel.holds("line.pongs", "it has been told all that there is")
+        assert lines.all_text_contents() == logged

@@ -74,10 +74,8 @@ const hands = new Hands(audio, playing, manual);
 function opened(shift) {
   banner(null);
   playing.forget();
-  if (Math.abs(shift) > 1) {
-    score.shift(shift); // another start of the instrument, with another clock
-    clearLog();
-  }
+  clearLog(); // its last lines come with the greeting
+  if (Math.abs(shift) > 1) score.shift(shift); // another start of the instrument, with another clock
   fetchTable();
   takes.changed();
 }
