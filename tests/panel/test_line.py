@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -21,11 +22,17 @@ LINE = """
 window.slow = 0;
 window.WebSocket = class extends WebSocket {
     constructor(...address) { super(...address); window.line = this; }
-    set onmessage(take) { super.onmessage = event => setTimeout(() => take(event), slow); }
+    set onmessage(take) { this.take = take; super.onmessage = event => setTimeout(() => take(event), slow); }
+    tell(said) { this.dispatchEvent(new MessageEvent('message', {data: JSON.stringify(said)})); }
 };
 window.shown = {root: [], scale: [], mode: [], lock: []};  // all that the controls have shown since, in turn
+window.back = {};  // when each last became another
 window.watch = () => {
-    const add = (name, value) => shown[name].at(-1) !== value && shown[name].push(value);
+    const add = (name, value) => {
+        if (shown[name].at(-1) === value) return;
+        shown[name].push(value);
+        back[name] = performance.now();
+    };
     for (const name of ['root', 'mode']) add(name, document.querySelector(`[name=param-${name}]:checked`).value);
     add('scale', document.querySelector('#param-scale').value);
     add('lock', document.querySelector('#param-key_lock').checked);
@@ -137,15 +144,66 @@ def test_what_was_chosen_in_vain_is_not_shown_for_long(refused: bool, standing: 
     page = panel.open(standing.url).page
     root, chosen = (page.get_by_role("radio", name=name, exact=True) for name in "CB")
     page.evaluate("line.send = () => {}; watch()")
+    if refused:
+        page.evaluate(
+            "line.send = said => line.tell({error: 'it is refused', refused: JSON.parse(said).as}); null"
+        )
+    page.evaluate("began = performance.now()")
     chosen.check()
     page.get_by_role("slider", name="speed", exact=True).press("End")
     if refused:
-        page.evaluate("""line.dispatchEvent(new MessageEvent("message", {data: '{"error": "it is refused"}'}))""")
         page.get_by_text("it is refused").first.wait_for()
     panel.until(root.is_checked, 5, "it is as it was")
     speed = page.get_by_role("slider", name="speed", exact=True)
     panel.until(lambda: speed.get_attribute("aria-valuetext") == "1", 5, "the slider, too")
     assert page.evaluate("shown.root") == ["C", "B", "C"] and speed.input_value() == "500"
+    assert (page.evaluate("back.root - began") < 1500) is refused
+
+
+def test_what_is_refused_is_not_what_was_chosen_just_now(start: Start, look: Look) -> None:
+    player = start(*QUIET)
+    panel = look()
+    panel.context.add_init_script(LINE)
+    page = panel.open(player.url).page
+    page.evaluate("slow = 1000; watch()")
+    page.get_by_role("radio", name="G", exact=True).check()
+    page.evaluate('line.take({data: \'{"error": "no such knob"}\'})')  # before any news of what was chosen
+    page.get_by_text("no such knob").wait_for()
+    panel.until(lambda: page.evaluate("liveperf.params.root") == "G", 5, "then that comes, too")
+    page.wait_for_timeout(500)
+    assert page.evaluate("shown.root") == ["C", "G"]
+
+
+def test_there_and_back_is_shown_as_there_and_back(start: Start, look: Look) -> None:
+    player = start(*QUIET)
+    panel = look()
+    panel.context.add_init_script(LINE)
+    page = panel.open(player.url).page
+    page.evaluate("slow = 1000; watch()")
+    player.set(speed=2)  # the news of it says that the root is C
+    page.get_by_role("radio", name="G", exact=True).check()
+    panel.until(lambda: player.params()["root"] == "G", 2, "it is in force")
+    page.wait_for_timeout(100)  # and told
+    page.get_by_role("radio", name="C", exact=True).check()
+    panel.until(lambda: player.params()["root"] == "C", 2, "it is no more")
+    player.set(speed=3)
+    panel.until(lambda: page.evaluate("liveperf.params.speed") == 3, 5, "all of that is known here")
+    page.wait_for_timeout(500)
+    assert page.evaluate("shown.root") == ["C", "G", "C"]
+
+
+def test_what_was_so_already_is_no_reason_to_wait(start: Start, look: Look) -> None:
+    player = start(*QUIET)
+    panel = look()
+    panel.context.add_init_script(LINE)
+    page = panel.open(player.url).page
+    page.evaluate("watch()")
+    page.get_by_role("slider", name="speed", exact=True).press("Delete")  # it is where that sets it back to
+    page.locator("label", has_text=re.compile("^scale$")).dblclick()
+    page.evaluate("began = performance.now()")
+    page.evaluate("line.send(JSON.stringify({set: {scale: 'dorian', speed: 3}}))")  # as anybody else may
+    panel.until(lambda: page.evaluate("shown.scale.at(-1)") == "dorian", 5, "it is shown")
+    assert page.evaluate("back.scale - began") < 1500
 
 
 def test_another_window_takes_the_keys_but_no_midi_keyboard(start: Start, look: Look) -> None:

@@ -16,6 +16,7 @@ export class Link {
   #heard = 0;
   #waiting = null;
   #flushing = 0;
+  #sets = 0; // how many went out
   connected = false;
   clock = new FarClock();
 
@@ -43,14 +44,15 @@ export class Link {
     return true;
   }
 
-  /** Give a parameter another value: what comes within 16 ms goes out together. */
+  /** Give a parameter another value: what comes within 16 ms goes out together, by the number that is returned. */
   set(name, value) {
     this.#waiting = { ...this.#waiting, [name]: value };
     this.#flushing ||= setTimeout(() => {
       this.#flushing = 0;
-      this.send({ set: this.#waiting });
+      this.send({ set: this.#waiting, as: this.#sets++ });
       this.#waiting = null;
     }, 16);
+    return this.#sets;
   }
 
   /** Try again at once, if it waits. */

@@ -54,9 +54,10 @@ const link = new Link({
   map: (entries) => mapping.setMap(entries),
   learning: (name, message) => mapping.setLearning(name, message),
   recordings: () => takes.changed(),
-  error: (text) => {
+  done: (number) => params.taken(number),
+  error: (text, { refused }) => {
     notify(text, "error");
-    params.restore();
+    params.refused(refused);
   },
 });
 const audio = new Audio(link, latency, () => hands.showSound());

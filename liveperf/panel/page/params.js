@@ -24,13 +24,13 @@ const GROUPS = [
   ],
 ];
 const ELSEWHERE = ["mode"]; // in the bar at the top
-const SETTLE_MS = 300; // what comes back this soon after a change made here may be an echo of an earlier one
-const PATIENCE_MS = 2000; // what was asked for here is shown for so long if nothing comes back
+const SETTLE_MS = 300; // so soon after the instrument took what was asked for here, its news may be older than that
+const PATIENCE_MS = 2000; // what was asked for here is shown for so long if it says nothing of that
 
 export class Params {
   values = {};
   #controls = new Map(); // name -> {row, show, element}
-  #asked = new Map(); // name -> what was asked for here of late: {value, at, back (it came back), timer}
+  #asked = new Map(); // name -> what was asked for here of late: {value, number (of the message), until, timer}
   #wheel = null;
   #link;
   #help;
@@ -77,7 +77,6 @@ export class Params {
   update(values) {
     const before = this.values;
     this.values = values;
-    for (const [name, asked] of this.#asked) asked.back ||= values[name] === asked.value;
     for (const name of this.#controls.keys()) if (values[name] !== before[name]) this.#show(name);
     for (const { row, element } of this.#controls.values()) {
       const [mode] = row.help.match(/^(answer|solo|duet)(?=:)/) ?? [];
@@ -86,10 +85,20 @@ export class Params {
     this.#showWheel();
   }
 
-  /** What was asked for here was refused: show what is in force. */
-  restore() {
+  /** The instrument has taken what was asked for here, up to a number: what is in force then is soon known. */
+  taken(number) {
     for (const [name, asked] of this.#asked) {
-      asked.back = true;
+      if (asked.number > number) continue;
+      asked.until = Math.min(asked.until, performance.now() + SETTLE_MS);
+      this.#show(name);
+    }
+  }
+
+  /** It has refused what was asked for by a number: show what is in force. */
+  refused(number) {
+    for (const [name, asked] of this.#asked) {
+      if (asked.number !== number) continue;
+      asked.until = 0;
       this.#show(name);
     }
   }
@@ -97,8 +106,8 @@ export class Params {
   /** Give one another value. */
   set(name, value) {
     clearTimeout(this.#asked.get(name)?.timer);
-    this.#asked.set(name, { value, at: performance.now(), back: false });
-    this.#link.set(name, value);
+    const number = this.#link.set(name, value);
+    this.#asked.set(name, { value, number, until: performance.now() + PATIENCE_MS });
     this.#show(name);
     this.#showWheel();
   }
@@ -120,7 +129,7 @@ export class Params {
     this.#wheel?.sound(classes);
   }
 
-  /** What was asked for here, for as long as what comes in may be older; then what is in force. */
+  /** What was asked for here, for as long as the news may be older; then what is in force. */
   #shown(name) {
     return this.#asked.has(name) ? this.#asked.get(name).value : this.values[name];
   }
@@ -130,7 +139,7 @@ export class Params {
     const asked = this.#asked.get(name);
     if (asked) {
       clearTimeout(asked.timer);
-      const left = asked.at + (asked.back ? SETTLE_MS : PATIENCE_MS) - performance.now();
+      const left = asked.until - performance.now();
       if (left > 0) {
         asked.timer = setTimeout(() => this.#show(name), left);
         return;
