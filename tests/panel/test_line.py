@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.browser import HEARD, SILENCE, Panel, Player
 
@@ -19,9 +19,13 @@ QUIET = ("--backend", "none", "--turn-gap-s", "5")  # it does not answer for so 
 
 # The line to the instrument, to be cut with `line.close()`; what comes on it comes `slow` ms later.
 LINE = """
-window.slow = 0;
+window.slow = window.hung = window.dropped = 0;
 window.WebSocket = class extends WebSocket {
-    constructor(...address) { super(...address); window.line = this; }
+    constructor(...address) {
+        if (window.hangs) return {close: () => dropped++, number: ++hung};  // as where nobody answers
+        super(...address);
+        window.line = this;
+    }
     set onmessage(take) { this.take = take; super.onmessage = event => setTimeout(() => take(event), slow); }
     tell(said) { this.dispatchEvent(new MessageEvent('message', {data: JSON.stringify(said)})); }
 };
@@ -281,3 +285,36 @@ def test_no_line_of_the_log_is_shown_twice(start: Start, look: Look) -> None:
         page.evaluate("line.addEventListener('message', ({data}) => (line.pongs ||= data.includes('pong')))")
         panel.holds("line.pongs", "it has been told all that there is")
         assert lines.all_text_contents() == logged
+
+
+@pytest.mark.parametrize("how", ["click", "online"])
+def test_a_try_that_hangs_is_given_up_for_another(how: str, start: Start, look: Look) -> None:
+    panel = look()
+    panel.context.add_init_script(LINE)
+    page = panel.open(start(*QUIET).url).page
+    page.evaluate("hangs = true; line.close()")
+    panel.holds("hung", "it tries again")
+    panel.holds("hung > 1", "and again, by itself")
+    page.evaluate("hangs = false")
+    if how == "click":
+        page.get_by_role("button", name="Try now").click()
+    else:
+        page.evaluate("dispatchEvent(new Event('online'))")
+    panel.holds("dropped === hung", "at once")
+    panel.connected()
+
+
+def test_news_is_not_undone_by_an_older_table(start: Start, look: Look) -> None:
+    player = start(*QUIET)
+    panel = look()
+    waiting: list[tuple[Route, APIResponse]] = []
+    panel.page.route("**/api/params", lambda route: waiting.append((route, route.fetch())))
+    panel.page.goto(player.url)
+    panel.connected()
+    panel.until(lambda: waiting, 5, "it asks for the table")
+    player.set(speed=2)
+    panel.until(lambda: panel.page.evaluate("liveperf.params.speed") == 2, 5, "meanwhile it is told of a change")
+    for route, answer in waiting:
+        route.fulfill(response=answer)
+    slider = panel.page.get_by_role("slider", name="speed", exact=True)
+    expect(slider).to_have_attribute("aria-valuetext", "2")

@@ -76,6 +76,19 @@ def test_after_a_click_enter_is_the_turn_and_space_the_pedal(start: Start, look:
         expect(turn).to_have_attribute("data-turn", "nobody")
 
 
+def test_space_lifts_no_pedal_that_it_has_not_pressed(standing: Player, look: Look) -> None:
+    page = look().open(standing.url).page
+    pedal, other = page.get_by_role("button", name="Pedal"), page.get_by_role("button", name="octave up")
+    for pressed in ("true", "false"):
+        pedal.focus()
+        page.keyboard.press("Space")
+        expect(pedal).to_have_attribute("aria-pressed", pressed)
+        other.focus()
+        page.keyboard.press("Space")
+        page.wait_for_timeout(50)
+        expect(pedal).to_have_attribute("aria-pressed", pressed)
+
+
 def test_whoever_comes_with_the_keyboard_stays_where_he_is(start: Start, look: Look) -> None:
     player = start()
     panel = look().open(player.url)

@@ -5,6 +5,7 @@ import { FarClock, here } from "./clocks.js";
 const FIRST_S = 0.25; // until it tries again; twice as long each time, and never in step with other pages
 const MOST_S = 5;
 const SILENT_S = 8; // the status comes each second: without any message for this long, the line is dead
+const GREETS_S = 5; // it greets at once: without that for this long, the try is given up
 
 export class Link {
   #socket = null;
@@ -13,7 +14,7 @@ export class Link {
   #timer = 0;
   #pings = new Map();
   #ping = 0;
-  #heard = 0;
+  #heard = 0; // when something came last, or it was tried
   #waiting = null;
   #flushing = 0;
   #sets = 0; // how many went out
@@ -55,20 +56,28 @@ export class Link {
     return this.#sets;
   }
 
-  /** Try again at once, if it waits. */
+  /** Try again at once, if there is no line: also where a try hangs. */
   retry() {
-    if (this.#timer) this.#connect();
+    if (!this.connected) this.#connect();
   }
 
   #connect() {
     clearTimeout(this.#timer);
     this.#timer = 0;
+    this.#drop();
+    this.#heard = here();
     const url = new URL("api/live", document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = (this.#socket = new WebSocket(url));
-    socket.onopen = () => (this.#heard = here());
     socket.onmessage = (event) => socket === this.#socket && this.#take(event.data);
     socket.onclose = () => socket === this.#socket && this.#lost();
+  }
+
+  /** Whatever the socket there is still says is not heard. */
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
   }
 
   #lost() {
@@ -100,10 +109,9 @@ export class Link {
   }
 
   #keepAlive() {
-    if (this.connected && here() - this.#heard > SILENT_S) {
-      const socket = this.#socket;
-      this.#socket = null; // whatever it still says is not heard
-      socket.close();
+    if (this.#timer) return; // it waits for its next try
+    if (here() - this.#heard > (this.connected ? SILENT_S : GREETS_S)) {
+      this.#drop();
       this.#lost();
     } else this.#sendPing();
   }

@@ -43,7 +43,7 @@ export class Params {
 
   /** Make the controls of a table of rows inside of an element. */
   build(rows, root) {
-    const known = new Map(rows.map((row) => [row.name, row]));
+    const named = new Map(rows.map((row) => [row.name, row]));
     const grouped = new Set([...ELSEWHERE, ...GROUPS.flatMap(([, names]) => names)]);
     const rest = rows.map((row) => row.name).filter((name) => !grouped.has(name));
     for (const { timer } of this.#asked.values()) clearTimeout(timer);
@@ -51,20 +51,21 @@ export class Params {
     this.#controls.clear();
     root.replaceChildren();
     for (const [title, names] of [...GROUPS, ["More", rest]]) {
-      const present = names.filter((name) => known.has(name)).map((name) => known.get(name));
+      const present = names.filter((name) => named.has(name)).map((name) => named.get(name));
       if (!present.length) continue;
       const id = `group-${title.toLowerCase()}`;
       const group = el("section", { class: "group", "aria-labelledby": id }, el("h3", { id }, title));
-      if (title === "Harmony" && known.has("root") && known.has("scale")) {
-        this.#wheel = new Wheel(known.get("root"), (root) => this.set("root", root));
-        group.append(this.#describe(known.get("root"), this.#wheel.element));
-        this.adopt(known.get("root"), () => {});
+      if (title === "Harmony" && named.has("root") && named.has("scale")) {
+        this.#wheel = new Wheel(named.get("root"), (root) => this.set("root", root));
+        group.append(this.#describe(named.get("root"), this.#wheel.element));
+        this.adopt(named.get("root"), () => {});
       }
       for (const row of present) if (!this.#controls.has(row.name)) group.append(this.#make(row));
       root.append(group);
     }
+    const known = this.values; // the table may be older than the news
     this.values = {};
-    this.update(Object.fromEntries(rows.map((row) => [row.name, row.value])));
+    this.update({ ...Object.fromEntries(rows.map((row) => [row.name, row.value])), ...known });
   }
 
   /** Let a control that was made elsewhere show what is in force, too: show(value). */

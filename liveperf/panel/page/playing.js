@@ -38,6 +38,7 @@ export class Playing {
   #hands = new Uint8Array(128); // by how many keys of the computer, mice and fingers,
   #plugged = new Uint8Array(128); // and whether by a MIDI keyboard that is plugged in here
   #feet = 0;
+  #space = false; // whether Space went down as the pedal, and not on a button
   #access = null; // to those keyboards, once it is given
   #echoes = new Uint8Array(PEDAL + 2); // what is to come back: ends and, from 128, beginnings, by pitch
   #sent = 0;
@@ -76,6 +77,7 @@ export class Playing {
   /** Another window has the keys: what was held with them, mouse and fingers is let go. */
   #leave() {
     this.#keys.clear();
+    this.#space = false;
     for (let pitch = 0; pitch < 128; pitch++) {
       if (this.#hands[pitch] > 1) this.#hands[pitch] = 1;
       this.release(pitch);
@@ -239,6 +241,7 @@ export class Playing {
       if (!event.repeat) this.shift(OCTAVES[event.code]);
     } else if (event.code === "Space" && !takesSpace(event.target)) {
       event.preventDefault();
+      this.#space = true;
       this.sustain(true);
     }
   }
@@ -248,7 +251,10 @@ export class Playing {
     if (pitch !== undefined) {
       this.#keys.delete(event.code);
       this.release(pitch);
-    } else if (event.code === "Space") this.sustain(false);
+    } else if (event.code === "Space" && this.#space) {
+      this.#space = false;
+      this.sustain(false);
+    }
   }
 }
 
