@@ -169,6 +169,19 @@ def test_all_pages_know_of_a_take(start: Start, look: Look, shelf: Path) -> None
     assert len(list(shelf.iterdir())) == 2  # and the one that has begun
 
 
+def test_a_second_click_while_a_take_begins_is_none(start: Start, look: Look) -> None:
+    panel = look().open(start(*QUIET).url)
+    page = panel.page
+    go_on = held_up(page, "**/api/take")
+    for _ in range(3):
+        page.locator("#record").click()
+    go_on()
+    expect(page.locator("#record-says")).to_have_text(re.compile("^Stop"))
+    page.locator("#record").click()
+    expect(page.locator("#record-says")).to_have_text("Record")
+    expect(page.locator("#notices .error")).to_have_count(0)
+
+
 def test_the_list_says_what_it_does_and_leaves_out(start: Start, look: Look, shelf: Path) -> None:
     (cut_off,) = record(shelf, steady(1), ended=False)
     player = start(*QUIET)

@@ -64,7 +64,7 @@ const audio = new Audio(link, latency, () => hands.showSound());
 const params = new Params(link, $("help"));
 const mapping = new Mapping(link, params);
 const takes = new Takes(audio, notify);
-const transport = new Transport(link, params, notify, () => takes.changed());
+const transport = new Transport(link, params, notify);
 const roll = new Roll($("back"), $("front"), $("edge"), score, plan, beats);
 const playing = new Playing(link, audio, () => hands.showPlaying());
 const manual = new Manual($("manual"), playing.press, playing.release);

@@ -145,8 +145,7 @@ export class Takes {
       return;
     }
     try {
-      await ask(`${path}`, { method: "DELETE" });
-      this.changed();
+      await ask(path, { method: "DELETE" }); // that the list is another all pages are told
     } catch (error) {
       this.#notify(error.message, "error");
     }
