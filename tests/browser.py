@@ -70,6 +70,9 @@ input.name = 'Toy Piano';
 navigator.requestMIDIAccess = async () => ({inputs: new Map([['toy', input]])});
 window.toy = (...data) => input.onmidimessage({data: new Uint8Array(data)});
 """
+# As Firefox does where there is no sound card: it waits for one.
+DEAF = """AudioContext.prototype.resume = () => new Promise(() => {});
+Object.defineProperty(BaseAudioContext.prototype, 'state', {get: () => 'suspended'});"""
 _LOUDEST = """async seconds => {
     let most = 0;
     for (const end = performance.now() + 1000 * seconds; performance.now() < end; ) {

@@ -318,3 +318,41 @@ def test_news_is_not_undone_by_an_older_table(start: Start, look: Look) -> None:
         route.fulfill(response=answer)
     slider = panel.page.get_by_role("slider", name="speed", exact=True)
     expect(slider).to_have_attribute("aria-valuetext", "2")
+
+
+# A computer on which the instrument plays, and hears a keyboard by itself; `toy(name, ...)` plays another.
+SAME = """
+window.WebSocket = class extends WebSocket {
+    set onmessage(take) {
+        super.onmessage = ({data}) => {
+            const said = JSON.parse(data);
+            if (said.status) said.status.ports = window.ports;
+            take({data: JSON.stringify(said)});
+        };
+    }
+};
+window.ports = [{direction: 'input', wanted: null, name: 'NAME-in:NAME 128:0', open: true}];
+const inputs = ['NAME-out NAME', 'Midi Through Port-0', 'Nord Piano MIDI 1', 'Toy Piano'].map(name => ({name}));
+navigator.requestMIDIAccess = async () => ({inputs: new Map(inputs.map(input => [input.name, input]))});
+window.toy = (...data) => inputs.forEach(
+    (input, index) => input.onmidimessage?.({data: new Uint8Array([data[0], data[1] + index, data[2]])}));
+window.heard = () => inputs.filter(input => input.onmidimessage).map(input => input.name).join();
+"""
+
+
+def test_what_the_instrument_sends_or_hears_itself_is_no_keyboard_of_the_page(start: Start, look: Look) -> None:
+    player = start(*QUIET)
+    panel = look()
+    panel.context.add_init_script(SAME.replace("NAME", player.input.rpartition(":")[2]))
+    panel.open(player.url)
+    panel.page.get_by_role("button", name="Connect a MIDI keyboard").click()
+    panel.page.get_by_role("status").filter(has_text="Connected: Nord Piano MIDI 1, Toy Piano").wait_for()
+    panel.page.evaluate("toy(0x90, 60, 90)")
+    panel.until(lambda: panel.sounding("human") == {62, 63}, 5, "they are heard, and no others")
+    panel.page.evaluate(
+        "ports.push({direction: 'input', wanted: 'nord', name: 'Nord Piano:Nord Piano MIDI 1 24:0', open: true})"
+    )
+    panel.holds("heard() === 'Toy Piano'", "it hears one of them itself now")
+    panel.until(lambda: not panel.sounding("human"), 5, "its keys are let go")
+    panel.page.evaluate("ports.pop()")
+    panel.holds("heard() === 'Nord Piano MIDI 1,Toy Piano'", "and no more")

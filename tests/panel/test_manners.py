@@ -12,6 +12,7 @@ from typing import TypeAlias
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from liveperf.mapping.controls import DEFAULT
 from liveperf.setup.config import load
 from tests.browser import WEB_MIDI, Panel, Player
 
@@ -180,7 +181,7 @@ def test_actions_and_endless_knobs_are_learnt(start: Start, look: Look, tmp_path
     learn.click()
     page.get_by_text("Move the knob that is to be for next preset.").wait_for()
     send(40, 127, 0)
-    page.get_by_role("button", name="unlearn CC 40").wait_for()
+    page.get_by_role("button", name="Remove CC 40").wait_for()
     what.select_option("top p")
     learn.click()
     page.get_by_text("Move the knob that is to be for top p.").wait_for()
@@ -239,6 +240,49 @@ def test_a_pitch_stops_at_its_partner(start: Start, look: Look) -> None:
     panel.page.locator("label", has_text=re.compile("^scale$")).dblclick()
     panel.until(lambda: player.params()["scale"] == "off", 2, "and set back")
     assert panel.page.locator("#notices p").count() == 0
+
+
+def test_every_control_is_set_back_as_the_help_says(start: Start, look: Look) -> None:
+    player = start()
+    panel = look().open(player.url)
+    page = panel.page
+    wanted = {"scale": "dorian", "key_lock": "on", "root": "G", "speed": 2}
+    controls = {
+        "scale": combobox(page, "scale"),
+        "key_lock": page.get_by_role("switch", name="key lock"),
+        "root": page.get_by_role("radio", name="G", exact=True),
+        "speed": page.get_by_role("slider", name="speed", exact=True),
+    }
+    before = player.params()
+    for how in ("Delete", "dblclick"):
+        player.set(**wanted)
+        panel.until(lambda: page.evaluate("liveperf.params").items() >= wanted.items(), 5, "they are others")
+        for name, control in controls.items():
+            if how == "Delete":
+                control.press("Delete")
+            else:
+                control.dispatch_event("dblclick")
+            panel.until(lambda name=name: player.params()[name] == before[name], 5, f"{name} is set back")
+    page.get_by_role("button", name="learn speed").dblclick()
+    page.get_by_role("button", name="learn speed").press("Delete")
+    assert player.params() == before
+
+
+def test_where_a_knob_is_taken_out_the_next_has_the_focus(start: Start, look: Look) -> None:
+    panel = look().open(start().url)
+    page = panel.page
+    page.get_by_role("tab", name="Knobs").click()
+    buttons = page.locator("#map button")
+    expect(buttons).to_have_count(len(DEFAULT.entries))
+    buttons.last.focus()
+    page.evaluate("before = document.activeElement")
+    page.get_by_role("button", name="Learn", exact=True).dispatch_event("click")  # which shows the list again
+    page.get_by_role("button", name="Give up").wait_for()
+    assert page.evaluate("before === document.activeElement && before.isConnected")
+    for left in reversed(range(len(DEFAULT.entries))):
+        page.keyboard.press("Enter")
+        expect(buttons).to_have_count(left)
+        expect(buttons.last if left else page.locator("#knobs")).to_be_focused()
 
 
 def test_a_notice_that_is_shown_is_not_shown_again(standing: Player, look: Look) -> None:

@@ -22,6 +22,7 @@ import { Takes } from "./takes.js";
 import { Transport } from "./transport.js";
 
 const WHO = { human: HUMAN, machine: MACHINE };
+const IS_HERE = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname); // the instrument, on this machine
 const score = new Score();
 const plan = new Plan();
 const beats = new Beats();
@@ -40,6 +41,7 @@ const link = new Link({
   },
   status: (status) => {
     showStatus(status);
+    leaveOut(status.ports);
     transport.setStatus(status);
   },
   state: (state) => transport.setState(state),
@@ -60,7 +62,10 @@ const link = new Link({
     params.refused(refused);
   },
 });
-const audio = new Audio(link, latency, () => hands.showSound());
+const audio = new Audio(link, latency, () => {
+  hands.showSound();
+  if (!audio.on) takes.mute();
+});
 const params = new Params(link, $("help"));
 const mapping = new Mapping(link, params);
 const takes = new Takes(audio, notify);
@@ -112,6 +117,17 @@ function greeted(said) {
   document.title = hello.name ? `${hello.name} · liveperf` : "liveperf";
   $("version").textContent = `liveperf ${hello.version}`;
   takeScales(hello);
+}
+
+/** Its own MIDI ports are no keyboards of this computer's, nor are those that it hears here itself. */
+function leaveOut(ports) {
+  const own = hello.name.toLowerCase();
+  const heard = ports.filter((port) => port.open && port.direction === "input" && IS_HERE);
+  const names = heard.map((port) => port.name.toLowerCase());
+  playing.leaveOut((name) => {
+    const wanted = name.toLowerCase();
+    return wanted.startsWith(own) || names.some((one) => one.includes(wanted));
+  });
 }
 
 /** The Date of a time of the instrument's. */

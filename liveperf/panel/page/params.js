@@ -1,6 +1,6 @@
 /** The controls for the parameters, made from the table that the instrument gives. */
 
-import { el, say } from "./dom.js";
+import { el, inscribe, say } from "./dom.js";
 import { inWords, isLinear, label, partOf, stepOf, TRAVEL, valueAt } from "./values.js";
 import { Wheel } from "./wheel.js";
 
@@ -23,6 +23,7 @@ const GROUPS = [
     ],
   ],
 ];
+const RESETS = ["Delete", "Backspace"];
 const ELSEWHERE = ["mode"]; // in the bar at the top
 const SETTLE_MS = 300; // so soon after the instrument took what was asked for here, its news may be older than that
 const PATIENCE_MS = 2000; // what was asked for here is shown for so long if it says nothing of that
@@ -121,7 +122,8 @@ export class Params {
       const button = element.querySelector(".learn");
       button.classList.toggle("mapped", knobs.length > 0);
       button.setAttribute("aria-pressed", String(learning === name));
-      say(button, learning === name ? "move it" : knobs.join(", ") || "learn");
+      const text = learning === name ? "move it" : knobs.join(", ") || "learn";
+      inscribe(button, text, `learn ${label(name)}`);
     }
   }
 
@@ -159,11 +161,8 @@ export class Params {
     const control = row.kind === "choice" ? this.#choice(row) : this.#slider(row);
     const name = label(row.name);
     const help = el("span", { id: `help-${row.name}`, hidden: true }, row.help);
-    const learn = el(
-      "button",
-      { type: "button", class: "learn", "aria-label": `learn ${name}`, "aria-pressed": "false" },
-      "learn",
-    );
+    const learn = el("button", { type: "button", class: "learn", "aria-pressed": "false" });
+    inscribe(learn, "learn", `learn ${name}`);
     learn.title = `${name}: click, then move a knob of your keyboard`;
     learn.addEventListener("click", () => {
       const waits = learn.getAttribute("aria-pressed") === "true";
@@ -178,7 +177,6 @@ export class Params {
       control.input,
       help,
     );
-    element.firstChild.addEventListener("dblclick", () => this.#reset(row));
     this.#controls.set(row.name, { row, show: control.show, element });
     return this.#describe(row, element);
   }
@@ -226,10 +224,6 @@ export class Params {
         held = false;
         this.#show(row.name);
       });
-    input.addEventListener("dblclick", () => this.#reset(row));
-    input.addEventListener("keydown", (event) => {
-      if (event.key === "Delete" || event.key === "Backspace") this.#reset(row);
-    });
     return { input, value, show };
   }
 
@@ -266,12 +260,15 @@ export class Params {
     return most !== undefined && value > most ? most : value;
   }
 
-  /** Say what a control is for while it is at hand. */
+  /** Say what a control is for while it is at hand, and set it back as that says. */
   #describe(row, element) {
     const text = `${row.help} Double-click or Delete: ${inWords(row, row.default)}.`;
     const show = () => say(this.#help, text);
     element.addEventListener("pointerenter", show);
     element.addEventListener("focusin", show);
+    const reset = ({ target }) => target.closest(".learn") ?? this.#reset(row);
+    element.addEventListener("dblclick", reset);
+    element.addEventListener("keydown", (event) => RESETS.includes(event.key) && reset(event));
     return element;
   }
 }
