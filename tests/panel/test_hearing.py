@@ -15,14 +15,15 @@ pytestmark = pytest.mark.browser
 Look: TypeAlias = Callable[..., Panel]
 Start: TypeAlias = Callable[..., Player]
 
-# Whether heads of planned notes are seen, well to the right of now: [in the upper part of the roll, in the lower].
+# Whether heads of planned notes are seen, further from now than notes that are played already and shown soon: in the
+# upper part of the roll, in the lower.
 PLANNED = """part => {
     const dot = document.createElement('canvas').getContext('2d');
     dot.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--machine').trim();
     dot.fillRect(0, 0, 1, 1);
     const wanted = [...dot.getImageData(0, 0, 1, 1).data.slice(0, 3), 204];
     const {width, height} = front;
-    const x = Math.round(width * 0.84);
+    const x = Math.round(width * 0.94);
     const {data} = front.getContext('2d').getImageData(x, 0, width - x, height);
     const seen = [false, false];
     for (let i = 0; i < data.length; i += 4)
