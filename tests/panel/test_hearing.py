@@ -15,8 +15,8 @@ pytestmark = pytest.mark.browser
 Look: TypeAlias = Callable[..., Panel]
 Start: TypeAlias = Callable[..., Player]
 
-# Whether heads of planned notes are seen, further from now than notes that are played already and shown soon: in the
-# upper part of the roll, in the lower.
+# Whether heads of planned notes are seen, further from now than notes that are played already and soon shown: in
+# the upper part of the roll, in the lower.
 PLANNED = """part => {
     const dot = document.createElement('canvas').getContext('2d');
     dot.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--machine').trim();

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeAlias
 
 import mido
@@ -265,11 +266,11 @@ def test_it_comes_back_when_the_instrument_does(room: Room, start: Start, look: 
     panel.complaints = [one for one in panel.complaints if "ERR_CONNECTION_REFUSED" not in one]
 
 
-def midi_file(path: Path, pitches: list[int]) -> Path:
-    """A file with a quaver each."""
+def midi_file(path: Path, pitches: list[int], velocity: int = 70) -> Path:
+    """A file with a quaver each, every other one a little louder."""
     track = mido.MidiTrack()
-    for pitch in pitches:
-        track += [on(pitch, 70), off(pitch, time=240)]
+    for index, pitch in enumerate(pitches):
+        track += [on(pitch, velocity + 5 * (index % 2)), off(pitch, time=240)]
     mido.MidiFile(tracks=[track]).save(path)
     return path
 
@@ -305,6 +306,24 @@ def test_a_file_that_is_dropped_is_heard(standing: Player, look: Look, tmp_path:
     assert (
         len(panel.complaints) == 1 and "api/prime" in panel.complaints.pop()
     )  # which Chromium says of the refusal
+
+
+def test_it_goes_on_from_a_file_that_was_dropped(room: Room, look: Look, tmp_path: Path) -> None:
+    player, synth = room("--mode", "solo", "--temperature", "0.5")
+    panel = look().open(player.url)
+    pitches = [60, 64, 67, 72, 76, 72, 67, 64] * 25
+
+    def force() -> float:
+        """How hard it has struck the keys of late."""
+        return fmean([one.velocity for one in panel.notes if one.velocity > 0][-5:])
+
+    panel.until(lambda: panel.onsets("machine"), 20, "it plays")
+    for velocity, goes_on in ((25, lambda: force() < 55), (110, lambda: force() > 80), (30, lambda: force() < 60)):
+        file = midi_file(tmp_path / f"etude {velocity}.mid", pitches, velocity)
+        panel.page.evaluate(DROP, [[file.name, base64.b64encode(file.read_bytes()).decode()]])
+        panel.page.locator("#notices").get_by_text(f"heard {file.name}: {len(pitches)} notes").wait_for()
+        panel.until(goes_on, 20, f"it plays on as at {velocity}")
+    assert synth is None or synth.onsets()
 
 
 def test_a_take_is_recorded_listed_played_downloaded_and_deleted(
