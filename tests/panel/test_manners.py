@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -254,6 +255,10 @@ def test_every_control_is_set_back_as_the_help_says(start: Start, look: Look) ->
         "speed": page.get_by_role("slider", name="speed", exact=True),
     }
     before = player.params()
+
+    def is_set_back(name: str) -> bool:
+        return bool(player.params()[name] == before[name])
+
     for how in ("Delete", "dblclick"):
         player.set(**wanted)
         panel.until(lambda: page.evaluate("liveperf.params").items() >= wanted.items(), 5, "they are others")
@@ -262,7 +267,7 @@ def test_every_control_is_set_back_as_the_help_says(start: Start, look: Look) ->
                 control.press("Delete")
             else:
                 control.dispatch_event("dblclick")
-            panel.until(lambda name=name: player.params()[name] == before[name], 5, f"{name} is set back")
+            panel.until(partial(is_set_back, name), 5, f"{name} is set back")
     page.get_by_role("button", name="learn speed").dblclick()
     page.get_by_role("button", name="learn speed").press("Delete")
     assert player.params() == before
