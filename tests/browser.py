@@ -73,6 +73,9 @@ input.name = 'Toy Piano';
 navigator.requestMIDIAccess = async () => ({inputs: new Map([['toy', input]])});
 window.toy = (...data) => input.onmidimessage({data: new Uint8Array(data)});
 """
+# As Firefox does where there is no sound card: it waits for one.
+DEAF = """AudioContext.prototype.resume = () => new Promise(() => {});
+Object.defineProperty(BaseAudioContext.prototype, 'state', {get: () => 'suspended'});"""
 _LOUDEST = """async seconds => {
     let most = 0;
     for (const end = performance.now() + 1000 * seconds; performance.now() < end; ) {
@@ -319,6 +322,36 @@ def in_words(density: float) -> str:
 
 def turned(panel: Panel, keyboard: Keyboard, positions: Iterable[int]) -> list[float]:
     """Turn the knob of CC 1 to each position; how long until the slider of density has moved there, ms."""
+
+    def turn(position: int) -> tuple[str, float]:
+        begun = time.time() * 1e3
+        keyboard.send("control_change", control=1, value=position)
+        return in_words(row_named("density").from_knob(position)), begun
+
+    return _followed(panel, map(turn, positions))
+
+
+def slid(here: Panel, there: Panel, positions: Iterable[int]) -> list[float]:
+    """Move the slider of density to each position of 1,000; how long until that of another page is there, ms."""
+    slider = here.page.get_by_role("slider", name="density", exact=True)
+
+    def slide(position: int) -> tuple[str, float]:
+        text, begun = slider.evaluate(
+            """(slider, position) => {
+                const begun = Date.now();
+                slider.value = position;
+                slider.dispatchEvent(new Event('input'));
+                return [slider.getAttribute('aria-valuetext'), begun];
+            }""",
+            position,
+        )
+        return text, begun
+
+    return _followed(there, map(slide, positions))
+
+
+def _followed(panel: Panel, moves: Iterable[tuple[str, float]]) -> list[float]:
+    """How long a page's slider of density takes for each move, ms: what it is to say, and when it was made, ms."""
     slider = panel.page.get_by_role("slider", name="density", exact=True)
     slider.evaluate(
         """slider => {
@@ -327,14 +360,12 @@ def turned(panel: Panel, keyboard: Keyboard, positions: Iterable[int]) -> list[f
                 .observe(slider, {attributes: true, attributeFilter: ['aria-valuetext']});
         }"""
     )
-    sent: dict[str, float] = {}
-    for position in positions:
-        text = in_words(row_named("density").from_knob(position))
-        sent[text] = time.time() * 1e3
-        keyboard.send("control_change", control=1, value=position)
+    begun: dict[str, float] = {}
+    for text, at in moves:
+        begun[text] = at
         panel.holds(f"moved[{text!r}]", "it moves")
     moved = panel.page.evaluate("moved")
-    return [moved[text] - at for text, at in sent.items()]
+    return [moved[text] - at for text, at in begun.items()]
 
 
 def painted(panel: Panel, url: str) -> float:

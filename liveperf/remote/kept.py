@@ -27,7 +27,7 @@ class Kept:
 
     def __init__(self, desk: Panel) -> None:
         self._desk = desk
-        self._apart = asyncio.Lock()
+        self._reading, self._taking = asyncio.Lock(), asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         """What is asked for, and by what it is answered."""
@@ -49,10 +49,10 @@ class Kept:
 
     async def _take(self, request: web.Request) -> web.Response:
         await said(request)
-        return answer({"name": await self._work(self._desk.take)})
+        return answer({"name": await self._work(self._desk.take, self._taking)})
 
     async def _end_take(self, request: web.Request) -> web.Response:
-        await self._work(self._desk.end_take)
+        await self._work(self._desk.end_take, self._taking)
         return answer({"take": None})
 
     async def _recordings(self, request: web.Request) -> web.Response:
@@ -88,10 +88,11 @@ class Kept:
             raise web.HTTPNotFound(text=f"no recording {orders.short(name)}; GET /api/recordings lists them")
         return path
 
-    async def _work(self, work: Callable[[], T]) -> T:
+    async def _work(self, work: Callable[[], T], apart: asyncio.Lock | None = None) -> T:
         """Do something that takes a while in a thread, one such thing at a time: the music goes on.
 
-        A thread of its own, which nobody waits for where the instrument ends.
+        A thread of its own, which nobody waits for where the instrument ends. apart: for what is not to wait until
+        files have been read.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
@@ -113,6 +114,6 @@ class Kept:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(settle, *found)
 
-        async with self._apart:
+        async with apart or self._reading:
             threading.Thread(target=run, name="liveperf-web-work", daemon=True).start()
             return await done

@@ -180,22 +180,30 @@ class Caller:
         self.answer: Callable[[dict[str, Any]], None] = lambda said: None
         self._desk, self._now, self._soon = desk, now, soon
         self._bucket = Bucket(RATE, BURST)
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting: list[tuple[dict[str, Any], float | None]] = []  # settings, and what they go by
         self._hand = Held()
 
     def take(self, text: str) -> bool:
-        """Take one message in; False: they come too fast. What is wrong with it is answered."""
+        """Take one message in; False: they come too fast. What is wrong with it is answered.
+
+        Settings may go by a number, `as`: `done` says that those up to it have been handed on, and an error which
+        it has `refused`.
+        """
         now = self._now()
         if not self._bucket.take(now):
             return False
+        by: float | None = None
         try:
-            for key, said in _message(text).items():
+            message = _message(text)
+            if "as" in message:
+                by = orders.number(message.pop("as"))
+            for key, said in message.items():
                 cost = len(said) if key == "midi" and isinstance(said, list) else COSTS[key]
                 if not self._bucket.take(now, cost):
                     return False
-                self._do(key, said)
+                self._do(key, said, by)
         except (ParamError, RefusedError) as error:
-            self._refuse(error)
+            self._refuse(error, by)
         return True
 
     def leave(self) -> None:
@@ -203,9 +211,9 @@ class Caller:
         for message in self._hand.held():
             self._play(message)
 
-    def _do(self, key: str, said: Any) -> None:
+    def _do(self, key: str, said: Any, by: float | None) -> None:
         if key == "set":
-            self._waiting.append(orders.values(said))
+            self._waiting.append((orders.values(said), by))
             if len(self._waiting) == 1:
                 self._soon(self.flush)
             return
@@ -235,17 +243,21 @@ class Caller:
         if not waiting:
             return
         try:
-            self._desk.set({name: value for said in waiting for name, value in said.items()})
+            self._desk.set({name: value for said, _ in waiting for name, value in said.items()})
         except ParamError as error:
             if len(waiting) == 1:
-                self._refuse(error)
+                self._refuse(error, waiting[0][1])
                 return
-            for said in waiting:
-                self._waiting = [said]
+            for one in waiting:
+                self._waiting = [one]
                 self.flush()
+        else:
+            numbers = [by for _, by in waiting if by is not None]
+            if numbers:
+                self.answer({"done": numbers[-1]})
 
-    def _refuse(self, error: Exception) -> None:
-        self.answer({"error": str(error)})
+    def _refuse(self, error: Exception, by: float | None) -> None:
+        self.answer({"error": str(error)} | ({} if by is None else {"refused": by}))
 
 
 def to_json(said: Any) -> str:
@@ -270,6 +282,8 @@ def _message(text: str) -> dict[str, Any]:
         said = json.loads(text)
     except (ValueError, RecursionError):
         raise RefusedError("not JSON") from None
-    if not isinstance(said, dict) or not said or not said.keys() <= COSTS.keys():
+    asked = said.keys() - {"as"} if isinstance(said, dict) else set()
+    if not asked or not asked <= COSTS.keys():
         raise RefusedError('expected {"set": {...}}, {"do": "panic"}, or one of ' + ", ".join([*COSTS][1:]))
-    return said
+    found: dict[str, Any] = said
+    return found

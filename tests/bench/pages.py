@@ -35,10 +35,16 @@ from tests.bench.speed import MODEL
 CLOSED = Row("note sent after its time, no page open", "ms")
 OPEN = Row("note sent after its time, five pages open", "ms")
 RATIO = Row("p99 of that / p99 with no page open", "times", Aim("median", most=1.1))
-PAGES_OPEN = (CLOSED, OPEN, RATIO)
+RESTLESS = Row("note sent after its time, pages come and go, and one does not read", "ms")
+RESTLESS_RATIO = Row("p99 with pages that come and go / p99 with none", "times")
+PAGES_OPEN = (CLOSED, OPEN, RATIO, RESTLESS, RESTLESS_RATIO)
 
 PAGES = 5
-TURNS = 8  # none and five by turns, so that whatever else the machine does, it does to both
+TURNS = (
+    9  # none, five, and those that come and go by turns, so that whatever else the machine does, it does to all
+)
+STATES = ("close", "open", "restless")
+COME_S = 0.3  # how often one of those goes and another comes
 SET_S = 0.5  # how often a page moves a fader, one that does not make it another music
 # Few voices: a note of a chord of forty is late by all those before it, whoever looks on.
 MUSIC = Params(mode="solo", density=24, polyphony=4)
@@ -62,48 +68,70 @@ def open_pages(size: Size) -> list[Row]:
         gc.freeze()  # as `play` does
         instrument.begin()
         stack.callback(instrument.end)
-        late: tuple[list[float], list[float]] = ([], [])
-        messages = 0
+        late: dict[str, list[float]] = {state: [] for state in STATES}
         for index in range(TURNS):
-            opened = index % 2 > 0
-            ask(readers, "open" if opened else "close")
+            state = STATES[index % 3]
+            ask(readers, state)
             time.sleep(SETTLE_S)
             before = instrument.output.lateness.count
             time.sleep(size.pages_s / TURNS)
             new = instrument.output.lateness.count - before
-            late[opened].extend(one * 1e3 for one in list(instrument.output.lateness.recent)[-new:] if new)
+            late[state].extend(one * 1e3 for one in list(instrument.output.lateness.recent)[-new:] if new)
         messages = int(ask(readers, "count"))
-    rows = [
-        CLOSED.measured(late[0], f"priority {instrument.output.priority}, {len(late[0])} notes"),
-        OPEN.measured(late[1], f"the same run by turns, {len(late[1])} notes, {messages} messages read"),
+    none, five, restless = late.values()
+    return [
+        CLOSED.measured(none, f"priority {instrument.output.priority}, {len(none)} notes"),
+        OPEN.measured(five, f"the same run by turns, {len(five)} notes, {messages} messages read in all"),
+        beside(RATIO, none, five),
+        RESTLESS.measured(restless, f"the same run by turns, {len(restless)} notes; another each {COME_S:g} s"),
+        beside(RESTLESS_RATIO, none, restless),
     ]
-    return [*rows, beside(RATIO, *late)]
 
 
 def read(url: str) -> None:
-    """The reading program: pages that read all that comes and now and then move a fader."""
+    """The reading program: pages that read all that comes and now and then move a fader.
+
+    Where they are restless, one after the other goes and comes again, and one more never reads.
+    """
     place = urlsplit(url)
-    found, count, set_at = list[socket.socket](), 0, 0.0
+    found, count, set_at, come_at = list[socket.socket](), 0, 0.0, float("inf")
     watched = selectors.DefaultSelector()
     watched.register(sys.stdin, selectors.EVENT_READ)
+    deaf: socket.socket | None = None
     print("ready", flush=True)
+
+    def come() -> socket.socket:
+        page = _page(str(place.hostname), place.port or 0)
+        watched.register(page, selectors.EVENT_READ)
+        return page
+
+    def go(page: socket.socket) -> None:
+        watched.unregister(page)
+        page.close()
+
     while True:
         for key, _ in watched.select(0.1):
             if key.fileobj is sys.stdin:
                 asked = os.read(0, 64).decode().split()
                 if not asked:
                     return
-                for page in found if "open" in asked or "close" in asked else []:
-                    watched.unregister(page)
-                    page.close()
-                if "open" in asked or "close" in asked:
-                    found = [_page(str(place.hostname), place.port or 0) for _ in range(PAGES * ("open" in asked))]
+                if asked[0] in STATES:
                     for page in found:
-                        watched.register(page, selectors.EVENT_READ)
+                        go(page)
+                    if deaf is not None:
+                        deaf.close()
+                    restless = asked[0] == "restless"
+                    found = [come() for _ in range(PAGES * (asked[0] != "close"))]
+                    deaf = _page(str(place.hostname), place.port or 0) if restless else None
+                    come_at = time.perf_counter() + COME_S if restless else float("inf")
                 print(count if "count" in asked else "ok", flush=True)
             else:
                 assert isinstance(key.fileobj, socket.socket)
                 count += key.fileobj.recv(1 << 16).count(b"\x81")  # about
+        if time.perf_counter() > come_at:
+            come_at += COME_S
+            go(found.pop(0))
+            found.append(come())
         if found and time.perf_counter() > set_at:
             set_at = time.perf_counter() + SET_S / PAGES
             page = found[int(set_at * 10) % PAGES]

@@ -9,9 +9,10 @@ from pathlib import Path
 from tests.bench.row import Aim, Row, Size
 
 TURNED = Row("knob turned -> slider moved on a page", "ms", Aim("max", most=50))
+SLID = Row("slider moved on a page -> moved on another page", "ms", Aim("max", most=50))
 PAINTED = Row("first paint of the panel", "ms", Aim("median", most=300))
 FRAMES = Row("from frame to frame of the panel, while it plays", "ms", Aim("median", most=17))
-WINDOW = (TURNED, PAINTED, FRAMES)
+WINDOW = (TURNED, SLID, PAINTED, FRAMES)
 
 _FRAMES = """seconds => new Promise(done => {
     const times = [];
@@ -49,8 +50,11 @@ def window(size: Size, no_jack: str) -> list[Row]:
             panel.open(player.url)
             frames: list[float] = panel.page.evaluate(_FRAMES, size.frames_s)
             turns = browser.turned(panel, keyboard, range(4, 124, 120 // size.slides))
+            with contextlib.closing(browser.Panel(chromium)) as other:
+                slides = browser.slid(panel, other.open(player.url), range(200, 1000, 800 // size.slides))
     return [
         TURNED.measured(turns, "over JACK and a WebSocket"),
+        SLID.measured(slides, "over two WebSockets; two windows of one browser"),
         PAINTED.measured(paints, "a window of its own each time, nothing cached"),
         FRAMES.measured(frames, "no screen and no graphics card"),
     ]

@@ -6,12 +6,14 @@ import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from liveperf.mapping.controls import DEFAULT
 from liveperf.setup.config import load
 from tests.browser import WEB_MIDI, Panel, Player
 
@@ -74,6 +76,19 @@ def test_after_a_click_enter_is_the_turn_and_space_the_pedal(start: Start, look:
         expect(turn).to_have_attribute("data-turn", "machine")
         page.keyboard.press("Escape")
         expect(turn).to_have_attribute("data-turn", "nobody")
+
+
+def test_space_lifts_no_pedal_that_it_has_not_pressed(standing: Player, look: Look) -> None:
+    page = look().open(standing.url).page
+    pedal, other = page.get_by_role("button", name="Pedal"), page.get_by_role("button", name="octave up")
+    for pressed in ("true", "false"):
+        pedal.focus()
+        page.keyboard.press("Space")
+        expect(pedal).to_have_attribute("aria-pressed", pressed)
+        other.focus()
+        page.keyboard.press("Space")
+        page.wait_for_timeout(50)
+        expect(pedal).to_have_attribute("aria-pressed", pressed)
 
 
 def test_whoever_comes_with_the_keyboard_stays_where_he_is(start: Start, look: Look) -> None:
@@ -167,7 +182,7 @@ def test_actions_and_endless_knobs_are_learnt(start: Start, look: Look, tmp_path
     learn.click()
     page.get_by_text("Move the knob that is to be for next preset.").wait_for()
     send(40, 127, 0)
-    page.get_by_role("button", name="unlearn CC 40").wait_for()
+    page.get_by_role("button", name="Remove CC 40").wait_for()
     what.select_option("top p")
     learn.click()
     page.get_by_text("Move the knob that is to be for top p.").wait_for()
@@ -226,6 +241,53 @@ def test_a_pitch_stops_at_its_partner(start: Start, look: Look) -> None:
     panel.page.locator("label", has_text=re.compile("^scale$")).dblclick()
     panel.until(lambda: player.params()["scale"] == "off", 2, "and set back")
     assert panel.page.locator("#notices p").count() == 0
+
+
+def test_every_control_is_set_back_as_the_help_says(start: Start, look: Look) -> None:
+    player = start()
+    panel = look().open(player.url)
+    page = panel.page
+    wanted = {"scale": "dorian", "key_lock": "on", "root": "G", "speed": 2}
+    controls = {
+        "scale": combobox(page, "scale"),
+        "key_lock": page.get_by_role("switch", name="key lock"),
+        "root": page.get_by_role("radio", name="G", exact=True),
+        "speed": page.get_by_role("slider", name="speed", exact=True),
+    }
+    before = player.params()
+
+    def is_set_back(name: str) -> bool:
+        return bool(player.params()[name] == before[name])
+
+    for how in ("Delete", "dblclick"):
+        player.set(**wanted)
+        panel.until(lambda: page.evaluate("liveperf.params").items() >= wanted.items(), 5, "they are others")
+        for name, control in controls.items():
+            if how == "Delete":
+                control.press("Delete")
+            else:
+                control.dispatch_event("dblclick")
+            panel.until(partial(is_set_back, name), 5, f"{name} is set back")
+    page.get_by_role("button", name="learn speed").dblclick()
+    page.get_by_role("button", name="learn speed").press("Delete")
+    assert player.params() == before
+
+
+def test_where_a_knob_is_taken_out_the_next_has_the_focus(start: Start, look: Look) -> None:
+    panel = look().open(start().url)
+    page = panel.page
+    page.get_by_role("tab", name="Knobs").click()
+    buttons = page.locator("#map button")
+    expect(buttons).to_have_count(len(DEFAULT.entries))
+    buttons.last.focus()
+    page.evaluate("before = document.activeElement")
+    page.get_by_role("button", name="Learn", exact=True).dispatch_event("click")  # which shows the list again
+    page.get_by_role("button", name="Give up").wait_for()
+    assert page.evaluate("before === document.activeElement && before.isConnected")
+    for left in reversed(range(len(DEFAULT.entries))):
+        page.keyboard.press("Enter")
+        expect(buttons).to_have_count(left)
+        expect(buttons.last if left else page.locator("#knobs")).to_be_focused()
 
 
 def test_a_notice_that_is_shown_is_not_shown_again(standing: Player, look: Look) -> None:

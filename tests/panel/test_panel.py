@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeAlias
 
 import mido
@@ -20,7 +21,7 @@ from liveperf.params import Params
 from liveperf.scales import ROOTS, pitch_classes
 from liveperf.setup.config import load
 from tests import browser as parts
-from tests.browser import HEARD, SILENCE, WEB_MIDI, Panel, Player, in_words, painted, turned
+from tests.browser import DEAF, HEARD, SILENCE, WEB_MIDI, Panel, Player, in_words, painted, turned
 from tests.jack import Keyboard, Server, Synth
 from tests.messages import off, on
 
@@ -176,6 +177,9 @@ def test_a_knob_is_learnt_by_click_and_move(
         learn = page.get_by_role("button", name="learn temperature")
         learn.click()
         panel.until(lambda: learn.get_attribute("aria-pressed") == "true", 2, "it waits for a knob")
+        expect(learn).to_have_accessible_name(
+            "move it: learn temperature"
+        )  # which begins with what is written on it
         for value in (10, 20, 30, 40):
             turn(21, value)
         panel.until(lambda: learn.inner_text() == "CC 21", 3, "it is learnt")
@@ -187,8 +191,8 @@ def test_a_knob_is_learnt_by_click_and_move(
         panel.until(lambda: "temperature" in setup.read_text(), 3, "it is written")
         assert setup.read_text().startswith("# of an evening\nmode: answer\n")
         page.get_by_role("tab", name="Knobs").click()
-        page.get_by_role("button", name="unlearn CC 21").click()
-        page.get_by_role("button", name="unlearn CC 21").wait_for(state="detached")
+        page.get_by_role("button", name="Remove CC 21").click()
+        page.get_by_role("button", name="Remove CC 21").wait_for(state="detached")
         page.get_by_role("status").filter(has_text="CC 21 is for nothing: written to evening.yaml").wait_for()
         assert [one.to for one in load(setup).map.entries] == ["density", "loudness"]
         assert setup.read_text().startswith("# of an evening\nmode: answer\n")
@@ -201,11 +205,11 @@ def test_a_knob_is_learnt_by_click_and_move(
 def test_the_knobs_in_force_are_shown_from_the_first(standing: Player, look: Look) -> None:
     page = look().open(standing.url).page
     for entry in DEFAULT.entries:
-        learn = page.get_by_role("button", name=f"learn {entry.to}", exact=True)
+        learn = page.get_by_role("button", name=f"{entry.name}: learn {entry.to}", exact=True)
         expect(learn).to_have_text(entry.name)
     page.get_by_role("tab", name="Knobs").click()
     for entry in DEFAULT.entries:
-        page.get_by_role("button", name=f"unlearn {entry.name}", exact=True).wait_for()
+        page.get_by_role("button", name=f"remove {entry.name}", exact=True).wait_for()
 
 
 def test_a_keyboard_where_the_browser_is(standing: Player, look: Look) -> None:
@@ -263,11 +267,11 @@ def test_it_comes_back_when_the_instrument_does(room: Room, start: Start, look: 
     panel.forgive_absence()
 
 
-def midi_file(path: Path, pitches: list[int]) -> Path:
-    """A file with a quaver each."""
+def midi_file(path: Path, pitches: list[int], velocity: int = 70) -> Path:
+    """A file with a quaver each, every other one a little louder."""
     track = mido.MidiTrack()
-    for pitch in pitches:
-        track += [on(pitch, 70), off(pitch, time=240)]
+    for index, pitch in enumerate(pitches):
+        track += [on(pitch, velocity + 5 * (index % 2)), off(pitch, time=240)]
     mido.MidiFile(tracks=[track]).save(path)
     return path
 
@@ -304,6 +308,24 @@ def test_a_file_that_is_dropped_is_heard(standing: Player, look: Look, tmp_path:
     assert len(panel.complaints) == 1 and "api/prime" in panel.complaints.pop()
 
 
+def test_it_goes_on_from_a_file_that_was_dropped(room: Room, look: Look, tmp_path: Path) -> None:
+    player, synth = room("--mode", "solo", "--temperature", "0.5")
+    panel = look().open(player.url)
+    pitches = [60, 64, 67, 72, 76, 72, 67, 64] * 25
+
+    def force() -> float:
+        """How hard it has struck the keys of late."""
+        return fmean([one.velocity for one in panel.notes if one.velocity > 0][-5:])
+
+    panel.until(lambda: panel.onsets("machine"), 20, "it plays")
+    for velocity, goes_on in ((25, lambda: force() < 55), (110, lambda: force() > 80), (30, lambda: force() < 60)):
+        file = midi_file(tmp_path / f"etude {velocity}.mid", pitches, velocity)
+        panel.page.evaluate(DROP, [[file.name, base64.b64encode(file.read_bytes()).decode()]])
+        panel.page.locator("#notices").get_by_text(f"heard {file.name}: {len(pitches)} notes").wait_for()
+        panel.until(goes_on, 20, f"it plays on as at {velocity}")
+    assert synth is None or synth.onsets()
+
+
 def test_a_take_is_recorded_listed_played_downloaded_and_deleted(
     room: Room, look: Look, tmp_path: Path, places: Path
 ) -> None:
@@ -332,7 +354,7 @@ def test_a_take_is_recorded_listed_played_downloaded_and_deleted(
     assert file.suffix == ".mid" and (places / "state" / "liveperf" / "recordings").is_dir()
     take.get_by_role("button", name="play").click()
     panel.until(lambda: panel.level() > HEARD, 10, "it is played back")
-    take.get_by_role("button", name="play").click()
+    take.get_by_role("button", name="stop").click()
     remove = take.get_by_role("button", name="delete")
     remove.click()
     remove.get_by_text("Really?").wait_for()
@@ -451,11 +473,6 @@ def test_meters_say_what_they_show(standing: Player, look: Look) -> None:
     panel.page.keyboard.press("Escape")
 
 
-# As Firefox does where there is no sound card: it waits for one.
-DEAF = """AudioContext.prototype.resume = () => new Promise(() => {});
-Object.defineProperty(BaseAudioContext.prototype, 'state', {get: () => 'suspended'});"""
-
-
 def test_it_says_so_where_there_can_be_no_sound(standing: Player, look: Look) -> None:
     panel = look()
     panel.context.add_init_script(DEAF)
@@ -517,6 +534,20 @@ def test_every_parameter_has_a_labelled_control(standing: Player, look: Look) ->
             control = page.get_by_role("slider", name=name, exact=True)
             assert control.get_attribute("aria-valuetext")
         assert control.count() == 1, row["name"]
+
+
+# Of what can be clicked: what is written on it, and its name, where that is another.
+NAMES = """() => [...document.querySelectorAll('button[aria-label], a[aria-label]')]
+    .map(element => [element.innerText.trim(), element.getAttribute('aria-label')])"""
+
+
+def test_what_is_written_on_a_button_is_in_its_name(standing: Player, look: Look) -> None:
+    page = look().open(standing.url).page
+    page.get_by_role("button", name="CC 1: learn density").wait_for()
+    for tab in TABS:
+        page.get_by_role("tab", name=tab).click()
+        names = [(text, name) for text, name in page.evaluate(NAMES) if re.search("[a-z]", text, re.IGNORECASE)]
+        assert names and [one for one in names if one[0].lower() not in one[1].lower()] == []
 
 
 REACHABLE = """() => {

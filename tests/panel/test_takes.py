@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from liveperf.voices import Owner
-from tests.browser import HEARD, SILENCE, Panel, Player
+from tests.browser import DEAF, HEARD, SILENCE, Panel, Player
 from tests.messages import off, on, pedal
 from tests.recordings import Played, record
 
@@ -53,7 +53,7 @@ def listed(panel: Panel, text: str = "") -> Locator:
 
 def play(row: Locator) -> Locator:
     """Its button to play and to stop."""
-    return row.get_by_role("button", name=re.compile("^play"))
+    return row.get_by_role("button", name=re.compile("^(play|stop) "))
 
 
 def held_up(page: Page, path: str) -> Callable[[], None]:
@@ -80,9 +80,9 @@ def test_however_often_it_is_asked_for_it_is_played_once(start: Start, look: Loo
             play(row).click()
         go_on()
         panel.until(lambda: panel.level() > HEARD, 10, "it is played back")
-        expect(play(row)).to_have_attribute("aria-pressed", "true")
+        expect(play(row)).to_have_text("Stop")
         panel.page.keyboard.press("Escape")
-        expect(play(row)).to_have_attribute("aria-pressed", "false")
+        expect(play(row)).to_have_text("Play")
         panel.until(lambda: panel.loudest(0.3) < SILENCE, 5, "it ends")
         assert panel.loudest(2) < SILENCE  # and so does whatever else there was
     go_on = held_up(panel.page, "**/api/recordings/*.json")
@@ -177,6 +177,19 @@ def test_all_pages_know_of_a_take(start: Start, look: Look, shelf: Path) -> None
     assert len(list(shelf.iterdir())) == 2  # and the one that has begun
 
 
+def test_a_second_click_while_a_take_begins_is_none(start: Start, look: Look) -> None:
+    panel = look().open(start(*QUIET).url)
+    page = panel.page
+    go_on = held_up(page, "**/api/take")
+    for _ in range(3):
+        page.locator("#record").click()
+    go_on()
+    expect(page.locator("#record-says")).to_have_text(re.compile("^Stop"))
+    page.locator("#record").click()
+    expect(page.locator("#record-says")).to_have_text("Record")
+    expect(page.locator("#notices .error")).to_have_count(0)
+
+
 def test_the_list_says_what_it_does_and_leaves_out(start: Start, look: Look, shelf: Path) -> None:
     (cut_off,) = record(shelf, steady(1), ended=False)
     player = start(*QUIET)
@@ -204,3 +217,71 @@ def test_an_empty_list_says_so(start: Start, look: Look) -> None:
     panel = look().open(start(*QUIET).url)
     expect(listed(panel)).to_have_count(0)
     expect(panel.page.locator("#takes-empty")).to_have_text("None yet.")
+
+
+def test_a_row_that_is_still_there_stays_under_the_hand(start: Start, look: Look, shelf: Path) -> None:
+    record(shelf, steady(1))
+    player = start(*QUIET)
+    panel = look().open(player.url)
+    rows = listed(panel)
+    row = rows.filter(has_text="it 8 ")
+    remove = row.get_by_role("button", name="delete")
+    remove.focus()
+    row.evaluate("row => (window.before = row)")
+    record(shelf, steady(2), hours=1)
+    record(shelf, steady(3), hours=2)
+    player.ask("POST", "/api/take", b"{}", {"Content-Type": "application/json"})  # all are told
+    expect(rows).to_have_count(3)
+    assert row.evaluate("row => row === before")
+    expect(remove).to_be_focused()
+    remove.press("Enter")
+    expect(remove).to_have_accessible_name(re.compile("^Really[?]: delete "))
+    remove.press("Enter")
+    expect(row).to_have_count(0)
+    expect(rows.last.get_by_role("button", name="delete")).to_be_focused()  # which was before it
+
+
+def test_what_goes_on_is_looked_at_again(start: Start, look: Look) -> None:
+    player = start(*QUIET)
+    panel = look().open(player.url)
+
+    def heard() -> list[int]:
+        return [one["human"] for one in player.get("/api/recordings")]
+
+    def play_another(number: int) -> None:
+        panel.page.get_by_role("tab", name="Status").click()
+        panel.play("z")
+        panel.until(lambda: heard() == [number], 10, "it is written")
+
+    expect(listed(panel)).to_have_count(0)
+    for number in (1, 2):
+        play_another(number)
+        expect(listed(panel, f"you {number} ")).to_have_count(1)
+
+
+def test_switching_the_sound_off_ends_what_is_played_back(start: Start, look: Look, shelf: Path) -> None:
+    record(shelf, steady(30))
+    panel = look().open(start(*QUIET).url)
+    panel.sound()
+    row = listed(panel, "it 240")
+    play(row).click()
+    panel.until(lambda: panel.level() > HEARD, 10, "it is played back")
+    panel.page.get_by_role("button", name="Sound", exact=True).click()
+    expect(play(row)).to_have_text("Play")
+    panel.holds("liveperf.audio.context.state === 'suspended'", "it is off")
+    panel.sound()
+    assert panel.loudest(1) < SILENCE  # neither it nor its end
+
+
+def test_playing_back_where_there_is_no_sound_blocks_nothing(start: Start, look: Look, shelf: Path) -> None:
+    record(shelf, steady(3))
+    player = start(*QUIET)
+    panel = look()
+    panel.context.add_init_script(DEAF)
+    row = listed(panel.open(player.url), "it 24")
+    play(row).click()
+    panel.page.get_by_role("status").filter(has_text="No sound yet").wait_for()
+    expect(play(row)).to_have_text("Play")
+    record(shelf, steady(1), hours=1)
+    player.ask("POST", "/api/take", b"{}", {"Content-Type": "application/json"})
+    expect(listed(panel, "it 8")).to_have_count(1)

@@ -18,11 +18,18 @@ class Talk:
         self.desk, self.clock = FakeDesk(), FakeClock()
         self.answers: list[str] = []
         self.pongs: list[dict[str, Any]] = []
+        self.numbers: list[dict[str, Any]] = []  # what became of messages that go by one
         self.turns: list[Callable[[], None]] = []
         self.caller = Caller(self.desk, self.clock.now, self.turns.append)
-        self.caller.answer = lambda said: (
-            self.answers.append(said["error"]) if "error" in said else self.pongs.append(said)
-        )
+        self.caller.answer = self._hear
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        if "pong" in said:
+            self.pongs.append(said)
+        if "error" in said:
+            self.answers.append(said.pop("error"))
+        if said.keys() & {"done", "refused"}:
+            self.numbers.append(said)
 
     def say(self, *messages: object) -> bool:
         taken = [self.caller.take(one if isinstance(one, str) else json.dumps(one)) for one in messages]

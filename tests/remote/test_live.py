@@ -42,6 +42,18 @@ def test_one_that_does_not_fit_does_not_keep_the_others_out() -> None:
     assert len(talk.answers) == 1
 
 
+def test_settings_that_go_by_a_number_are_answered_by_it() -> None:
+    talk = Talk()
+    talk.say(*({"set": {"density": number}, "as": number} for number in (1, 2, 3)), {"set": {"speed": 2}})
+    assert talk.numbers == [{"done": 3}]
+    talk.say(
+        {"set": {"density": 4}, "as": 4}, {"set": {"lowest_pitch": 120}, "as": 5}, {"set": {"speed": 3}, "as": 6}
+    )
+    talk.say({"set": {"densty": 4}, "as": 7}, {"learn": "densty"}, {"as": 8, "do": "panic"})
+    assert talk.numbers[1:] == [{"done": 4}, {"refused": 5}, {"done": 6}, {"refused": 7}]
+    assert len(talk.answers) == 3 and (talk.desk.params.density, talk.desk.params.speed) == (4, 3)
+
+
 def test_what_was_set_before_an_action_is_in_force_before_it() -> None:
     talk = Talk()
     talk.desk.act = lambda name: talk.desk.asked.append(f"{name} in {talk.desk.params.mode}")  # type: ignore[method-assign]
@@ -59,6 +71,8 @@ def test_what_was_set_before_an_action_is_in_force_before_it() -> None:
         ("{}", "expected {"),
         ('{"set": {}, "do": "panic"}', "expected parameters and values"),
         ('{"play": 1}', "expected {"),
+        ('{"as": 1}', "expected {"),
+        ('{"as": "1", "set": {"density": 1}}', "'1' is not a number"),
         ('{"ping": null}', "None is not a number"),
         ('{"ping": true}', "True is not a number"),
         ('{"ping": 1e400}', "inf is not a number"),

@@ -660,6 +660,28 @@ def test_what_takes_long_keeps_nobody_waiting_and_is_not_waited_for_at_the_end()
         may_end.set()
 
 
+def test_a_take_does_not_wait_until_recordings_have_been_read() -> None:
+    going, may_end = threading.Event(), threading.Event()
+
+    def listed() -> list[dict[str, Any]]:
+        going.set()
+        may_end.wait(LONG_S)
+        return []
+
+    with house() as found:
+        found.desk.shelf.listed = listed  # type: ignore[method-assign]
+        asking = threading.Thread(target=lambda: _ignored(lambda: found.ask("GET", "/api/recordings")))
+        asking.start()
+        assert going.wait(LONG_S)
+        try:
+            for method in ("POST", "DELETE"):
+                assert found.ask(method, "/api/take")[0] == 200
+            assert asking.is_alive()
+        finally:
+            may_end.set()
+        asking.join(LONG_S)
+
+
 def _ignored(work: Callable[[], object]) -> None:
     with contextlib.suppress(OSError, http.client.HTTPException):
         work()

@@ -6,6 +6,9 @@ import { Piano } from "./piano.js";
 import { HUMAN, TAPED } from "./score.js";
 
 const LATE_S = 0.3; // a note that is later than this is not begun any more
+const SOON_MS = 3000; // by then the sound is on, where there is any
+const GONE_MS = 2000; // after it was switched off: by then nothing sounds any more, nor does the room
+const FADE_S = 0.02;
 
 export class Audio {
   context = null;
@@ -14,6 +17,8 @@ export class Audio {
   #volume = recall("volume", 0.8);
   #own = recall("own", true);
   #pedal = false; // the human's, also while the sound is off
+  #wanted = false; // whether it is switched on
+  #sleeps = 0; // the timer that ends it, once it was switched off
   #master = null;
   #piano = null;
   #clock = new AudioClock();
@@ -33,7 +38,7 @@ export class Audio {
   }
 
   get on() {
-    return this.context?.state === "running";
+    return this.#wanted && this.context?.state === "running";
   }
 
   get volume() {
@@ -43,7 +48,7 @@ export class Audio {
   set volume(part) {
     this.#volume = part;
     remember("volume", part);
-    this.#master?.gain.setTargetAtTime(part ** 2, this.context.currentTime, 0.02);
+    if (this.#wanted) this.#fade(part ** 2);
   }
 
   /** Whether the human's notes sound here: not for somebody whose piano sounds them. */
@@ -66,16 +71,32 @@ export class Audio {
     return Math.sqrt(sum / this.#samples.length);
   }
 
-  /** Switch the sound on, from within a click or a key, or off. */
-  async turn(on) {
-    if (on) {
-      if (!this.context) this.#build();
-      await this.context.resume();
-      this.#piano.pedal(HUMAN, this.#pedal, this.context.currentTime);
-    } else {
-      this.#piano?.silence();
-      await this.context?.suspend();
-    }
+  /** Switch the sound on, from within a click or a key. Throws an Error where there is none soon. */
+  async turnOn() {
+    this.#wanted = true;
+    clearTimeout(this.#sleeps);
+    if (!this.context) this.#build();
+    const { context } = this;
+    const runs = context.resume().then(() => {
+      if (!this.#wanted) return;
+      this.#fade(this.#volume ** 2);
+      this.#piano.pedal(HUMAN, this.#pedal, context.currentTime);
+      this.#changed();
+    });
+    let late;
+    const patience = new Promise((_, reject) => {
+      late = setTimeout(() => reject(new Error("No sound yet: is there an output for it here?")), SOON_MS);
+    });
+    await Promise.race([runs, patience]).finally(() => clearTimeout(late));
+  }
+
+  /** Switch it off: at once, and nothing of it is heard when it is switched on again. */
+  turnOff() {
+    this.#wanted = false;
+    this.#piano?.silence();
+    this.#fade(0);
+    this.#changed();
+    this.#sleeps = setTimeout(() => this.context?.suspend(), GONE_MS);
   }
 
   /** Look at the clocks: often, so that they are known well. */
@@ -143,6 +164,11 @@ export class Audio {
     return { sounding: this.#piano?.sounding ?? 0, ready: this.#piano?.ready ?? 0 };
   }
 
+  /** Let what is heard become louder or softer. */
+  #fade(gain) {
+    this.#master?.gain.setTargetAtTime(gain, this.context.currentTime, FADE_S);
+  }
+
   #isMute(who, velocity) {
     return who === HUMAN && velocity > 0 && !this.#own;
   }
@@ -165,7 +191,7 @@ export class Audio {
       attack: 0.003,
       release: 0.18,
     });
-    this.#master = new GainNode(context, { gain: this.#volume ** 2 });
+    this.#master = new GainNode(context, { gain: 0 });
     this.analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0 });
     mix.connect(limiter);
     mix.connect(room).connect(wet).connect(limiter);

@@ -4,8 +4,6 @@ import { $, say } from "./dom.js";
 import { notify } from "./notices.js";
 import { pitchName } from "./values.js";
 
-const SOON_MS = 3000; // by then the sound is on, where there is any
-
 export class Hands {
   #audio;
   #playing;
@@ -53,9 +51,8 @@ export class Hands {
   }
 
   async #switchSound() {
-    const late = setTimeout(() => notify("No sound yet: is there an output for it here?", "error"), SOON_MS);
-    await this.#audio.turn(!this.#audio.on);
-    clearTimeout(late);
+    if (this.#audio.on) this.#audio.turnOff();
+    else await this.#audio.turnOn().catch((error) => notify(error.message, "error"));
   }
 
   async #switchMidi() {
@@ -65,7 +62,7 @@ export class Hands {
     }
     try {
       const names = await this.#playing.connectMidi();
-      const none = "No MIDI keyboard yet: plug one in, it will be heard.";
+      const none = "No MIDI keyboard that it does not hear already: plug one in, it will be heard.";
       notify(names.length ? `Connected: ${names.join(", ")}` : none);
     } catch (error) {
       notify(`No MIDI here: ${error.message}`, "error");

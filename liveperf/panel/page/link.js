@@ -5,6 +5,7 @@ import { FarClock, here } from "./clocks.js";
 const FIRST_S = 0.25; // until it tries again; twice as long each time, and never in step with other pages
 const MOST_S = 5;
 const SILENT_S = 8; // the status comes each second: without any message for this long, the line is dead
+const GREETS_S = 5; // it greets at once: without that for this long, the try is given up
 
 export class Link {
   #socket = null;
@@ -13,9 +14,10 @@ export class Link {
   #timer = 0;
   #pings = new Map();
   #ping = 0;
-  #heard = 0;
+  #heard = 0; // when something came last, or it was tried
   #waiting = null;
   #flushing = 0;
+  #sets = 0; // how many went out
   connected = false;
   clock = new FarClock();
 
@@ -43,30 +45,39 @@ export class Link {
     return true;
   }
 
-  /** Give a parameter another value: what comes within 16 ms goes out together. */
+  /** Give a parameter another value: what comes within 16 ms goes out together, by the number that is returned. */
   set(name, value) {
     this.#waiting = { ...this.#waiting, [name]: value };
     this.#flushing ||= setTimeout(() => {
       this.#flushing = 0;
-      this.send({ set: this.#waiting });
+      this.send({ set: this.#waiting, as: this.#sets++ });
       this.#waiting = null;
     }, 16);
+    return this.#sets;
   }
 
-  /** Try again at once, if it waits. */
+  /** Try again at once, if there is no line: also where a try hangs. */
   retry() {
-    if (this.#timer) this.#connect();
+    if (!this.connected) this.#connect();
   }
 
   #connect() {
     clearTimeout(this.#timer);
     this.#timer = 0;
+    this.#drop();
+    this.#heard = here();
     const url = new URL("api/live", document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = (this.#socket = new WebSocket(url));
-    socket.onopen = () => (this.#heard = here());
     socket.onmessage = (event) => socket === this.#socket && this.#take(event.data);
     socket.onclose = () => socket === this.#socket && this.#lost();
+  }
+
+  /** Whatever the socket there is still says is not heard. */
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
   }
 
   #lost() {
@@ -98,10 +109,9 @@ export class Link {
   }
 
   #keepAlive() {
-    if (this.connected && here() - this.#heard > SILENT_S) {
-      const socket = this.#socket;
-      this.#socket = null; // whatever it still says is not heard
-      socket.close();
+    if (this.#timer) return; // it waits for its next try
+    if (here() - this.#heard > (this.connected ? SILENT_S : GREETS_S)) {
+      this.#drop();
       this.#lost();
     } else this.#sendPing();
   }

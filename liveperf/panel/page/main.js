@@ -22,6 +22,7 @@ import { Takes } from "./takes.js";
 import { Transport } from "./transport.js";
 
 const WHO = { human: HUMAN, machine: MACHINE };
+const IS_HERE = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname); // the instrument, on this machine
 const score = new Score();
 const plan = new Plan();
 const beats = new Beats();
@@ -40,6 +41,7 @@ const link = new Link({
   },
   status: (status) => {
     showStatus(status);
+    leaveOut(status.ports);
     transport.setStatus(status);
   },
   state: (state) => transport.setState(state),
@@ -54,16 +56,20 @@ const link = new Link({
   map: (entries) => mapping.setMap(entries),
   learning: (name, message) => mapping.setLearning(name, message),
   recordings: () => takes.changed(),
-  error: (text) => {
+  done: (number) => params.taken(number),
+  error: (text, { refused }) => {
     notify(text, "error");
-    params.restore();
+    params.refused(refused);
   },
 });
-const audio = new Audio(link, latency, () => hands.showSound());
+const audio = new Audio(link, latency, () => {
+  hands.showSound();
+  if (!audio.on) takes.mute();
+});
 const params = new Params(link, $("help"));
 const mapping = new Mapping(link, params);
 const takes = new Takes(audio, notify);
-const transport = new Transport(link, params, notify, () => takes.changed());
+const transport = new Transport(link, params, notify);
 const roll = new Roll($("back"), $("front"), $("edge"), score, plan, beats);
 const playing = new Playing(link, audio, () => hands.showPlaying());
 const manual = new Manual($("manual"), playing.press, playing.release);
@@ -74,10 +80,8 @@ const hands = new Hands(audio, playing, manual);
 function opened(shift) {
   banner(null);
   playing.forget();
-  if (Math.abs(shift) > 1) {
-    score.shift(shift); // another start of the instrument, with another clock
-    clearLog();
-  }
+  clearLog(); // its last lines come with the greeting
+  if (Math.abs(shift) > 1) score.shift(shift); // another start of the instrument, with another clock
   fetchTable();
   takes.changed();
 }
@@ -113,6 +117,17 @@ function greeted(said) {
   document.title = hello.name ? `${hello.name} · liveperf` : "liveperf";
   $("version").textContent = `liveperf ${hello.version}`;
   takeScales(hello);
+}
+
+/** Its own MIDI ports are no keyboards of this computer's, nor are those that it hears here itself. */
+function leaveOut(ports) {
+  const own = hello.name.toLowerCase();
+  const heard = ports.filter((port) => port.open && port.direction === "input" && IS_HERE);
+  const names = heard.map((port) => port.name.toLowerCase());
+  playing.leaveOut((name) => {
+    const wanted = name.toLowerCase();
+    return wanted.startsWith(own) || names.some((one) => one.includes(wanted));
+  });
 }
 
 /** The Date of a time of the instrument's. */

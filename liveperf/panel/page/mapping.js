@@ -1,6 +1,6 @@
 /** Which knob is for what: the list, learning a new one, taking one out. */
 
-import { $, el, say } from "./dom.js";
+import { $, el, inscribe, relist, say } from "./dom.js";
 import { notify } from "./notices.js";
 import { inWords, label } from "./values.js";
 
@@ -71,24 +71,23 @@ export class Mapping {
     $("learn-says").hidden = !this.learning;
     const hint = this.#hint ? ` ${this.#hint}.` : "";
     if (this.learning) say($("learn-says"), `Move the knob that is to be for ${label(this.learning)}.${hint}`);
-    const rows = this.entries.map((entry) => this.#row(entry));
-    $("map").replaceChildren(...rows);
+    const rows = this.entries.map((entry) => {
+      const said = [entry.name, label(entry.to), details(entry, this.#rows.get(entry.to)).join(", ")];
+      return [said.join("\n"), () => this.#row(...said)];
+    });
+    relist($("map"), rows);
     $("map-empty").hidden = rows.length > 0;
   }
 
-  #row(entry) {
-    const more = details(entry, this.#rows.get(entry.to)).join(", ");
-    const remove = el(
-      "button",
-      { type: "button", class: "quiet", "aria-label": `unlearn ${entry.name}` },
-      "Remove",
-    );
-    remove.addEventListener("click", () => this.#link.send({ unlearn: entry.name }));
+  #row(name, to, more) {
+    const remove = el("button", { type: "button", class: "quiet" });
+    inscribe(remove, "Remove", `remove ${name}`);
+    remove.addEventListener("click", () => this.#link.send({ unlearn: name }));
     return el(
       "li",
       {},
-      el("span", { class: "knob" }, entry.name),
-      el("span", { class: "to" }, label(entry.to), more && el("small", {}, more)),
+      el("span", { class: "knob" }, name),
+      el("span", { class: "to" }, to, more && el("small", {}, more)),
       remove,
     );
   }

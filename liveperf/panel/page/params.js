@@ -1,6 +1,6 @@
 /** The controls for the parameters, made from the table that the instrument gives. */
 
-import { el, say } from "./dom.js";
+import { el, inscribe, say } from "./dom.js";
 import { inWords, isLinear, label, partOf, stepOf, TRAVEL, valueAt } from "./values.js";
 import { Wheel } from "./wheel.js";
 
@@ -23,14 +23,15 @@ const GROUPS = [
     ],
   ],
 ];
+const RESETS = ["Delete", "Backspace"];
 const ELSEWHERE = ["mode"]; // in the bar at the top
-const SETTLE_MS = 300; // what comes back this soon after a change made here may be an echo of an earlier one
-const PATIENCE_MS = 2000; // what was asked for here is shown for so long if nothing comes back
+const SETTLE_MS = 300; // so soon after the instrument took what was asked for here, its news may be older than that
+const PATIENCE_MS = 2000; // what was asked for here is shown for so long if it says nothing of that
 
 export class Params {
   values = {};
   #controls = new Map(); // name -> {row, show, element}
-  #asked = new Map(); // name -> what was asked for here of late: {value, at, back (it came back), timer}
+  #asked = new Map(); // name -> what was asked for here of late: {value, number (of the message), until, timer}
   #wheel = null;
   #link;
   #help;
@@ -43,7 +44,7 @@ export class Params {
 
   /** Make the controls of a table of rows inside of an element. */
   build(rows, root) {
-    const known = new Map(rows.map((row) => [row.name, row]));
+    const named = new Map(rows.map((row) => [row.name, row]));
     const grouped = new Set([...ELSEWHERE, ...GROUPS.flatMap(([, names]) => names)]);
     const rest = rows.map((row) => row.name).filter((name) => !grouped.has(name));
     for (const { timer } of this.#asked.values()) clearTimeout(timer);
@@ -51,20 +52,21 @@ export class Params {
     this.#controls.clear();
     root.replaceChildren();
     for (const [title, names] of [...GROUPS, ["More", rest]]) {
-      const present = names.filter((name) => known.has(name)).map((name) => known.get(name));
+      const present = names.filter((name) => named.has(name)).map((name) => named.get(name));
       if (!present.length) continue;
       const id = `group-${title.toLowerCase()}`;
       const group = el("section", { class: "group", "aria-labelledby": id }, el("h3", { id }, title));
-      if (title === "Harmony" && known.has("root") && known.has("scale")) {
-        this.#wheel = new Wheel(known.get("root"), (root) => this.set("root", root));
-        group.append(this.#describe(known.get("root"), this.#wheel.element));
-        this.adopt(known.get("root"), () => {});
+      if (title === "Harmony" && named.has("root") && named.has("scale")) {
+        this.#wheel = new Wheel(named.get("root"), (root) => this.set("root", root));
+        group.append(this.#describe(named.get("root"), this.#wheel.element));
+        this.adopt(named.get("root"), () => {});
       }
       for (const row of present) if (!this.#controls.has(row.name)) group.append(this.#make(row));
       root.append(group);
     }
+    const known = this.values; // the table may be older than the news
     this.values = {};
-    this.update(Object.fromEntries(rows.map((row) => [row.name, row.value])));
+    this.update({ ...Object.fromEntries(rows.map((row) => [row.name, row.value])), ...known });
   }
 
   /** Let a control that was made elsewhere show what is in force, too: show(value). */
@@ -77,7 +79,6 @@ export class Params {
   update(values) {
     const before = this.values;
     this.values = values;
-    for (const [name, asked] of this.#asked) asked.back ||= values[name] === asked.value;
     for (const name of this.#controls.keys()) if (values[name] !== before[name]) this.#show(name);
     for (const { row, element } of this.#controls.values()) {
       const [mode] = row.help.match(/^(answer|solo|duet)(?=:)/) ?? [];
@@ -86,10 +87,20 @@ export class Params {
     this.#showWheel();
   }
 
-  /** What was asked for here was refused: show what is in force. */
-  restore() {
+  /** The instrument has taken what was asked for here, up to a number: what is in force then is soon known. */
+  taken(number) {
     for (const [name, asked] of this.#asked) {
-      asked.back = true;
+      if (asked.number > number) continue;
+      asked.until = Math.min(asked.until, performance.now() + SETTLE_MS);
+      this.#show(name);
+    }
+  }
+
+  /** It has refused what was asked for by a number: show what is in force. */
+  refused(number) {
+    for (const [name, asked] of this.#asked) {
+      if (asked.number !== number) continue;
+      asked.until = 0;
       this.#show(name);
     }
   }
@@ -97,8 +108,8 @@ export class Params {
   /** Give one another value. */
   set(name, value) {
     clearTimeout(this.#asked.get(name)?.timer);
-    this.#asked.set(name, { value, at: performance.now(), back: false });
-    this.#link.set(name, value);
+    const number = this.#link.set(name, value);
+    this.#asked.set(name, { value, number, until: performance.now() + PATIENCE_MS });
     this.#show(name);
     this.#showWheel();
   }
@@ -111,7 +122,8 @@ export class Params {
       const button = element.querySelector(".learn");
       button.classList.toggle("mapped", knobs.length > 0);
       button.setAttribute("aria-pressed", String(learning === name));
-      say(button, learning === name ? "move it" : knobs.join(", ") || "learn");
+      const text = learning === name ? "move it" : knobs.join(", ") || "learn";
+      inscribe(button, text, `learn ${label(name)}`);
     }
   }
 
@@ -120,7 +132,7 @@ export class Params {
     this.#wheel?.sound(classes);
   }
 
-  /** What was asked for here, for as long as what comes in may be older; then what is in force. */
+  /** What was asked for here, for as long as the news may be older; then what is in force. */
   #shown(name) {
     return this.#asked.has(name) ? this.#asked.get(name).value : this.values[name];
   }
@@ -130,7 +142,7 @@ export class Params {
     const asked = this.#asked.get(name);
     if (asked) {
       clearTimeout(asked.timer);
-      const left = asked.at + (asked.back ? SETTLE_MS : PATIENCE_MS) - performance.now();
+      const left = asked.until - performance.now();
       if (left > 0) {
         asked.timer = setTimeout(() => this.#show(name), left);
         return;
@@ -149,11 +161,8 @@ export class Params {
     const control = row.kind === "choice" ? this.#choice(row) : this.#slider(row);
     const name = label(row.name);
     const help = el("span", { id: `help-${row.name}`, hidden: true }, row.help);
-    const learn = el(
-      "button",
-      { type: "button", class: "learn", "aria-label": `learn ${name}`, "aria-pressed": "false" },
-      "learn",
-    );
+    const learn = el("button", { type: "button", class: "learn", "aria-pressed": "false" });
+    inscribe(learn, "learn", `learn ${name}`);
     learn.title = `${name}: click, then move a knob of your keyboard`;
     learn.addEventListener("click", () => {
       const waits = learn.getAttribute("aria-pressed") === "true";
@@ -168,7 +177,6 @@ export class Params {
       control.input,
       help,
     );
-    element.firstChild.addEventListener("dblclick", () => this.#reset(row));
     this.#controls.set(row.name, { row, show: control.show, element });
     return this.#describe(row, element);
   }
@@ -216,10 +224,6 @@ export class Params {
         held = false;
         this.#show(row.name);
       });
-    input.addEventListener("dblclick", () => this.#reset(row));
-    input.addEventListener("keydown", (event) => {
-      if (event.key === "Delete" || event.key === "Backspace") this.#reset(row);
-    });
     return { input, value, show };
   }
 
@@ -256,12 +260,15 @@ export class Params {
     return most !== undefined && value > most ? most : value;
   }
 
-  /** Say what a control is for while it is at hand. */
+  /** Say what a control is for while it is at hand, and set it back as that says. */
   #describe(row, element) {
     const text = `${row.help} Double-click or Delete: ${inWords(row, row.default)}.`;
     const show = () => say(this.#help, text);
     element.addEventListener("pointerenter", show);
     element.addEventListener("focusin", show);
+    const reset = ({ target }) => target.closest(".learn") ?? this.#reset(row);
+    element.addEventListener("dblclick", reset);
+    element.addEventListener("keydown", (event) => RESETS.includes(event.key) && reset(event));
     return element;
   }
 }

@@ -26,6 +26,7 @@ const LOUDER = 32; // with Shift
 const ECHO_S = 2; // what comes back from the instrument later than this is not ours any more
 const MOST = 64; // messages at once
 const PEDAL = 256; // where its echoes are counted, after those of the notes
+const THROUGH = /^midi through\b/i; // what is sent there comes back
 const [PAGE, PLUGGED] = [1, 2]; // whose foot is down
 
 export class Playing {
@@ -38,12 +39,14 @@ export class Playing {
   #hands = new Uint8Array(128); // by how many keys of the computer, mice and fingers,
   #plugged = new Uint8Array(128); // and whether by a MIDI keyboard that is plugged in here
   #feet = 0;
+  #space = false; // whether Space went down as the pedal, and not on a button
   #access = null; // to those keyboards, once it is given
+  #isOurs = () => false; // whether an input of a name is no keyboard that is to be heard here
   #echoes = new Uint8Array(PEDAL + 2); // what is to come back: ends and, from 128, beginnings, by pitch
   #sent = 0;
   #changed;
 
-  /** changed: called with this when octave or velocity, or what is held, have changed. */
+  /** changed: called when octave, pedal or MIDI keyboards are others. */
   constructor(link, audio, changed) {
     this.#link = link;
     this.#audio = audio;
@@ -76,6 +79,7 @@ export class Playing {
   /** Another window has the keys: what was held with them, mouse and fingers is let go. */
   #leave() {
     this.#keys.clear();
+    this.#space = false;
     for (let pitch = 0; pitch < 128; pitch++) {
       if (this.#hands[pitch] > 1) this.#hands[pitch] = 1;
       this.release(pitch);
@@ -104,14 +108,14 @@ export class Playing {
     if (this.pedal === before) return;
     this.#audio.pedal(this.pedal);
     if (this.#link.send({ midi: [[0xb0, 64, this.pedal ? 127 : 0]] })) this.#await(PEDAL + Number(this.pedal));
-    this.#changed(this);
+    this.#changed();
   }
 
   /** Shift the computer keyboard by so many semitones. */
   shift(semitones) {
     this.base = Math.min(Math.max(this.base + semitones, 12), 84);
     remember("base", this.base);
-    this.#changed(this);
+    this.#changed();
   }
 
   setVelocity(velocity) {
@@ -156,7 +160,7 @@ export class Playing {
       this.#listen(access);
     };
     remember("midi", true);
-    this.#changed(this);
+    this.#changed();
     return this.#listen(access);
   }
 
@@ -178,13 +182,23 @@ export class Playing {
     this.#access = null;
     remember("midi", false);
     this.#unplug();
-    this.#changed(this);
+    this.#changed();
+  }
+
+  /** isOurs(name): whether an input is the instrument's own, or one that it hears by itself. */
+  leaveOut(isOurs) {
+    this.#isOurs = isOurs;
+    if (this.#access) this.#listen(this.#access);
   }
 
   #listen(access) {
     const inputs = [...access.inputs.values()];
-    for (const input of inputs) input.onmidimessage = (event) => this.#midi(event.data);
-    return inputs.map((input) => input.name);
+    for (const input of inputs) {
+      const isOurs = THROUGH.test(input.name) || this.#isOurs(input.name);
+      if (isOurs && input.onmidimessage) this.#unplug();
+      input.onmidimessage = isOurs ? null : (event) => this.#midi(event.data);
+    }
+    return inputs.filter((input) => input.onmidimessage).map((input) => input.name);
   }
 
   #note(pitch, velocity) {
@@ -192,7 +206,6 @@ export class Playing {
     this.#audio.touch(HUMAN, pitch, velocity);
     if (this.#link.send({ midi: [[velocity > 0 ? 0x90 : 0x80, pitch, velocity]] }))
       this.#await(pitch + (velocity > 0 ? 128 : 0));
-    this.#changed(this);
   }
 
   #await(at) {
@@ -239,6 +252,7 @@ export class Playing {
       if (!event.repeat) this.shift(OCTAVES[event.code]);
     } else if (event.code === "Space" && !takesSpace(event.target)) {
       event.preventDefault();
+      this.#space = true;
       this.sustain(true);
     }
   }
@@ -248,7 +262,10 @@ export class Playing {
     if (pitch !== undefined) {
       this.#keys.delete(event.code);
       this.release(pitch);
-    } else if (event.code === "Space") this.sustain(false);
+    } else if (event.code === "Space" && this.#space) {
+      this.#space = false;
+      this.sustain(false);
+    }
   }
 }
 
@@ -259,5 +276,5 @@ export const isWriting = (target) =>
     target.matches("textarea, select, input:not([type=range], [type=radio], [type=checkbox], [type=button])"));
 
 /** Whether Space or Enter do something there. */
-export const takesSpace = (target) =>
+const takesSpace = (target) =>
   target instanceof HTMLElement && target.matches("button, a, select, summary, input:not([type=range])");

@@ -60,7 +60,7 @@ export function showLog(lines, dateOf) {
   while (list.children.length > LOGGED) list.lastChild.remove();
 }
 
-/** Another start of the instrument: what was logged before is not its. */
+/** Forget what was logged. */
 export const clearLog = () => $("log").replaceChildren();
 
 function fact(name, value) {

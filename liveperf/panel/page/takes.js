@@ -1,6 +1,6 @@
 /** The recordings: listed with small piano rolls, played back here, downloaded, deleted. */
 
-import { $, ask, el, say } from "./dom.js";
+import { $, ask, el, inscribe, relist, say } from "./dom.js";
 import { HUMAN, MACHINE } from "./score.js";
 
 const AHEAD_S = 1.5; // how far ahead notes are handed to the audio clock: a hidden page's timers come each second
@@ -25,8 +25,9 @@ export class Takes {
 
   /** The list is to be seen, or no more: it is only asked for while it is. */
   show(open) {
+    const comes = open && !this.#open;
     this.#open = open;
-    if (open && this.#stale) this.#list();
+    if (comes || (open && this.#stale)) this.#list(); // one that is written goes on without being told of
   }
 
   /** It has changed. */
@@ -48,7 +49,10 @@ export class Takes {
         return;
       }
       takes.sort((a, b) => (a.start < b.start ? 1 : -1));
-      $("takes").replaceChildren(...takes.slice(0, SHOWN).map((take) => this.#row(take)));
+      relist(
+        $("takes"),
+        takes.slice(0, SHOWN).map((take) => [JSON.stringify(take), () => this.#row(take)]),
+      );
       const more = `These are the newest ${SHOWN}: liveperf recordings lists all.`;
       this.#say(takes.length > SHOWN ? more : takes.length ? "" : "None yet.");
     } catch (error) {
@@ -66,18 +70,16 @@ export class Takes {
 
   #row(take) {
     const { name } = take;
-    const path = `api/recordings/${encodeURIComponent(name)}`;
+    const path = pathOf(take);
     const start = new Date(take.start);
     const title = start.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const head = el("span", { class: "playhead" });
-    const play = el(
-      "button",
-      { type: "button", "aria-label": `play ${name}`, "aria-pressed": "false" },
-      "Play",
-    );
-    play.addEventListener("click", () => this.#toggle(path, play, head));
-    const remove = el("button", { type: "button", class: "quiet", "aria-label": `delete ${name}` }, "Delete");
-    remove.addEventListener("click", () => this.#delete(path, remove));
+    const play = el("button", { type: "button" });
+    inscribe(play, "Play", `play ${name}`);
+    play.addEventListener("click", () => this.#toggle(take, play, head));
+    const remove = el("button", { type: "button", class: "quiet" });
+    inscribe(remove, "Delete", `delete ${name}`);
+    remove.addEventListener("click", () => this.#delete(take, remove));
     return el(
       "li",
       { class: "take" },
@@ -109,16 +111,16 @@ export class Takes {
     );
   }
 
-  async #toggle(path, button, head) {
+  async #toggle(take, button, head) {
     const mine = this.#player?.button === button;
     this.silence();
     if (mine) return;
     const click = (this.#wanted = {});
     try {
-      const rows = await ask(`${path}.json`);
-      if (click === this.#wanted && !this.#audio.on) await this.#audio.turn(true);
+      const rows = await ask(`${pathOf(take)}.json`);
+      if (click === this.#wanted && !this.#audio.on) await this.#audio.turnOn();
       if (click !== this.#wanted) return;
-      this.#player = new Player(rows, this.#audio, button, head, () => this.silence());
+      this.#player = new Player(rows, this.#audio, take.name, button, head, () => this.silence());
     } catch (error) {
       if (click !== this.#wanted) return;
       this.silence();
@@ -134,19 +136,24 @@ export class Takes {
     this.show(this.#open);
   }
 
-  async #delete(path, button) {
+  /** There is no sound any more: what is played back ends. */
+  mute() {
+    if (this.#player) this.silence();
+  }
+
+  async #delete(take, button) {
+    const about = `delete ${take.name}`;
     if (button.dataset.sure === undefined) {
       button.dataset.sure = "";
-      say(button, "Really?");
+      inscribe(button, "Really?", about);
       setTimeout(() => {
         delete button.dataset.sure;
-        say(button, "Delete");
+        inscribe(button, "Delete", about);
       }, SURE_MS);
       return;
     }
     try {
-      await ask(`${path}`, { method: "DELETE" });
-      this.changed();
+      await ask(pathOf(take), { method: "DELETE" }); // that the list is another all pages are told
     } catch (error) {
       this.#notify(error.message, "error");
     }
@@ -162,10 +169,12 @@ class Player {
   #timer;
   #head;
   #seconds;
+  #name;
   #ended;
 
   /** ended: called when all of it has been played. */
-  constructor(rows, audio, button, head, ended) {
+  constructor(rows, audio, name, button, head, ended) {
+    this.#name = name;
     this.#ended = ended;
     this.#rows = rows;
     this.#audio = audio;
@@ -174,16 +183,16 @@ class Player {
     this.#began = audio.context.currentTime + 0.15 - (rows[0]?.[0] ?? 0);
     this.#seconds = rows.at(-1)?.[0] ?? 0;
     this.#timer = setInterval(() => this.#go(), EACH_MS);
-    button.setAttribute("aria-pressed", "true");
-    say(button, "Stop");
+    button.classList.add("on");
+    inscribe(button, "Stop", `stop ${name}`);
     this.#go();
   }
 
   stop() {
     clearInterval(this.#timer);
     this.#audio.silenceTaped();
-    this.button.setAttribute("aria-pressed", "false");
-    say(this.button, "Play");
+    this.button.classList.remove("on");
+    inscribe(this.button, "Play", `play ${this.#name}`);
     this.#head.style.transform = "";
   }
 
@@ -200,5 +209,7 @@ class Player {
     if (now > this.#seconds + 2) this.#ended();
   }
 }
+
+const pathOf = (take) => `api/recordings/${encodeURIComponent(take.name)}`;
 
 const length = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;

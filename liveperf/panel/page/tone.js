@@ -13,10 +13,10 @@ const TAU = 2 * Math.PI;
 export const frequency = (pitch) => 440 * 2 ** ((pitch - 69) / 12);
 
 /** How stiff the strings of a pitch are. */
-export const stiffness = (pitch) => Math.exp(0.0926 * pitch - 13.64) + Math.exp(-0.0847 * pitch - 5.82);
+const stiffness = (pitch) => Math.exp(0.0926 * pitch - 13.64) + Math.exp(-0.0847 * pitch - 5.82);
 
 /** How long (s) a tone of a pitch lasts. */
-export const lengthOf = (pitch) => Math.min(Math.max(12 * 2 ** (-(pitch - 33) / 28), 1.6), 9);
+const lengthOf = (pitch) => Math.min(Math.max(12 * 2 ** (-(pitch - 33) / 28), 1.6), 9);
 
 /** A tone, struck hard, as [left, right] samples. rate: samples a second. */
 export function renderTone(pitch, rate) {

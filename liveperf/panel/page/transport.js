@@ -23,16 +23,17 @@ export class Transport {
   #take = null; // since when one runs, the instrument's time
   #filled = -1;
   #chosen = -Infinity; // when a preset was chosen here last
+  #asks = false; // whether a take is just being begun or ended from here
 
-  /** params: what is in force. notify(text, kind). takeEnded: called when there is a new recording. */
-  constructor(link, params, notify, takeEnded) {
+  /** params: what is in force. notify(text, kind). */
+  constructor(link, params, notify) {
     this.#link = link;
     this.#params = params;
     $("turn-button").addEventListener("click", () => link.send({ do: "turn" }));
     $("previous").addEventListener("click", () => link.send({ do: "previous_preset" }));
     $("next").addEventListener("click", () => link.send({ do: "next_preset" }));
     $("preset").addEventListener("change", (event) => this.#choose(event.target.value));
-    $("record").addEventListener("click", () => this.#record(notify, takeEnded));
+    $("record").addEventListener("click", () => this.#record(notify));
     setInterval(() => this.#take !== null && this.#showTake(), 500);
   }
 
@@ -112,7 +113,9 @@ export class Transport {
   }
 
   /** Begin a take, or end the one that runs: all pages are told by the instrument. */
-  async #record(notify, ended) {
+  async #record(notify) {
+    if (this.#asks) return;
+    this.#asks = true;
     try {
       if (this.#take === null) {
         const { name } = await post("api/take");
@@ -120,10 +123,11 @@ export class Transport {
       } else {
         await ask("api/take", { method: "DELETE" });
         notify("The take is kept, under Recordings.");
-        ended();
       }
     } catch (error) {
       notify(error.message, "error");
+    } finally {
+      this.#asks = false;
     }
   }
 

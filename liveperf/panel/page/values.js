@@ -13,7 +13,7 @@ export const rootName = (root) => root.replace("#", "♯").replace(/(?<=[A-G])b/
 /** A parameter in words: `turn_gap_s` is "turn gap". */
 export const label = (name) => name.replace(/_s$/, "").replaceAll("_", " ");
 
-export const isPitch = (row) => row.kind === "int" && (row.name.endsWith("_pitch") || row.name === "split");
+const isPitch = (row) => row.kind === "int" && (row.name.endsWith("_pitch") || row.name === "split");
 
 /** Whether a slider of this row moves along the values themselves; else along TRAVEL positions. */
 export const isLinear = (row) => row.curve !== "exponential";
