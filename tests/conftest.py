@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 _servers: list[Server] = []  # that the tests share: one, while there is any
 MEMORY = "/dev/shm"
-TIMED = ("test_jack_controls.py", "test_jack_modes.py", "test_jack_soak.py")  # fractions of a second count there
+TIMED = tuple(f"test_jack_{name}.py" for name in ("controls", "life", "modes", "soak"))  # there, 0.1 s may count
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,17 +57,19 @@ def pytest_runtest_setup() -> None:
     excuses.begin()
 
 
-def _stuck() -> bool:
+def _stuck(error: BaseException | None) -> bool:
+    if error is None:  # nothing has failed
+        return False
     if excuses.servers():
         warnings.warn(f"run again, as a JACK server of its own was stuck: {excuses.servers()}", stacklevel=1)
     return bool(excuses.servers()) or not all(server.works for server in _servers)
 
 
-def _stuck_or_held_up() -> bool:
-    held_up = excuses.longest() > excuses.HELD_UP_S
+def _stuck_or_held_up(error: BaseException | None) -> bool:
+    held_up = error is not None and excuses.longest() > excuses.HELD_UP_S
     if held_up:
         warnings.warn(f"run again, as the machine was held up for {excuses.longest():.2f} s", stacklevel=1)
-    return held_up or _stuck()
+    return held_up or _stuck(error)
 
 
 @pytest.fixture(autouse=True)

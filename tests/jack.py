@@ -421,6 +421,9 @@ class Server:
                 elif not self._still and not self.works:
                     excuses.stuck(f"{self.name}: {self.said}")
                 self._terminate()
+                if self._process.returncode != 0:
+                    self.start()
+                    self._terminate()
         finally:
             self._process = None
             for name, value in self._before.items():

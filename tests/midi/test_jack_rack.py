@@ -147,6 +147,7 @@ def test_a_server_that_stands_still_hangs_nothing(
 ) -> None:
     peers.append(synth := Peer(tmp_path, SYNTH, "synth"))
     stages.append(stage := Stage((), ("synth",)))
+    settled(server, stage)
     stage.rack.send(on(60))
     until(lambda: synth.heard, LONG_S, "it sounds")
     time.sleep(0.5)
@@ -166,6 +167,7 @@ def test_keyboards_come_and_go(server: Server, stages: list[Stage], peers: list[
     assert stage.said == ["waiting for the MIDI input 'right' (there is 'left:port')"]
     peers.append(right := Peer(tmp_path, KEYBOARD, "right"))
     until(lambda: "MIDI input right:port is there" in stage.said, 1, "it is noticed")
+    settled(server, stage)
     left.send(0x90, 60, 80)
     right.send(0x91, 40, 80)
     right.send(0xB1, 64, 127)
@@ -191,6 +193,7 @@ def test_a_synth_is_killed_and_comes_back(
     peers.append(one := Peer(tmp_path, SYNTH, "one"))
     peers.append(two := Peer(tmp_path, SYNTH, "two"))
     stages.append(stage := Stage((), ("one", "two")))
+    settled(server, stage)
     stage.rack.send(on(60, 80))
     until(lambda: one.heard == two.heard == [[0x90, 60, 80]], LONG_S, "both hear")
     one.kill()
@@ -213,6 +216,7 @@ def test_named_ports_are_connected_again_after_the_server_was_killed(
 ) -> None:
     peers += [Peer(tmp_path, KEYBOARD, "keys"), Peer(tmp_path, SYNTH, "synth")]
     stages.append(stage := Stage(("keys",), ("synth",)))
+    settled(server, stage)
     peers[0].send(0x90, 60, 80)
     until(lambda: stage.received, LONG_S, "it is heard")
     server.kill()
