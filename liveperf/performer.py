@@ -47,7 +47,7 @@ class Performer:
         self._close = FAR
         self._struck = False  # a key, since the last step
         self._releasing = self._beginning = self._panicking = self._turning = False  # at the next step
-        self._halted = False
+        self.halted = False  # the song stands still, and nobody has asked for music since
         self._sent: list[MachineNote] = []
 
     # What comes in; it counts from the next step on.
@@ -89,18 +89,19 @@ class Performer:
         if params == self.params:
             return
         if params.mode != self.params.mode:
+            self.halted = False
             self.begin()
         self.params = params
         self._steer()
 
     def halt(self, halted: bool) -> None:
-        """The song stands still: end every note; silence until it goes on, or a key is struck (not in solo).
+        """The song stands still: end every note; silence until it goes on, or somebody asks for music: see session.py.
 
         Where it goes on the mode begins anew, also if it was not the song's end but a panic that had silenced it.
         """
         silenced = self._panicking or self.session.state is State.FINISHED
-        if halted != self._halted or (silenced and not halted):
-            self._halted = halted
+        if halted != self.halted or (silenced and not halted):
+            self.halted = halted
             self.begin()
 
     def set_tempo(self, ratio: float) -> None:
@@ -155,7 +156,7 @@ class Performer:
             state = self.generator.feed(state, event, self.wish, own=False)
         self.plan.rewind(replace(state, eager=False))
         self.now = max(before.now, state.step)
-        self.beats, self._tempo, self._halted = before.beats, before._tempo, before._halted
+        self.beats, self._tempo, self.halted = before.beats, before._tempo, before.halted
         self._turning, self._panicking = before._turning, before._panicking
         session, _ = before.session.after(Trigger.DONE, self.now)
         if session.plays or session.mode != self.params.mode:
@@ -238,7 +239,7 @@ class Performer:
         return self.keyboard.pending or self._releasing or self._beginning or self._panicking or self._turning
 
     def _timer(self) -> tuple[int, Trigger] | None:
-        if self._halted:
+        if self.halted:
             return None
         timer = self.session.timer(self.params, self.rate)
         if timer is not None and timer[1] is Trigger.GAP:
@@ -262,7 +263,7 @@ class Performer:
         if self.keyboard.pending:
             self._listen(step)
         if self._turning:
-            self._turning = False
+            self._turning = self.halted = False
             self._trigger(Trigger.TURN, step)
         timer = self._timer()
         if timer is not None and timer[0] <= step:
@@ -277,7 +278,7 @@ class Performer:
         """Take in what the human did."""
         if self._struck:
             self._struck = False
-            self._halted = self._halted and self.params.mode == "solo"  # who plays, wants to play
+            self.halted = self.halted and self.params.mode == "solo"  # who plays, wants to play
             self._trigger(Trigger.KEY, step)
         state = self.generator.pass_time(self.plan.committed, step, self.wish)
         ended, started = self.keyboard.close(state.sounding)
@@ -309,7 +310,7 @@ class Performer:
         self.plan.rewind(replace(state, eager=False))
 
     def _trigger(self, trigger: Trigger, step: int) -> None:
-        if self._halted and trigger is not Trigger.PANIC:
+        if self.halted and trigger is not Trigger.PANIC:
             return
         self.session, action = self.session.after(trigger, step)
         if action is Action.NONE:

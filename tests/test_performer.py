@@ -683,3 +683,19 @@ def test_a_song_that_stands_still_silences_it_until_it_goes_on_or_a_key_is_struc
     performer.halt(False)
     if mode == "solo":
         assert onsets(performer.run_until(72 * RATE))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("panics", [False, True])
+@pytest.mark.parametrize("wake", ["the turn", "another mode", "Continue"])
+def test_while_a_song_stands_still_whoever_asks_for_music_has_it(mode: str, wake: str, panics: bool) -> None:
+    performer = playing(mode)
+    performer.halt(True)
+    if panics:
+        performer.panic()
+    performer.lift()
+    assert not onsets(performer.run_until(performer.now + 30 * RATE))
+    WAKES[wake](performer)
+    wakes = (mode, wake) != ("duet", "Continue")  # which waits for a key
+    assert bool(onsets(performer.run_until(performer.now + 5 * RATE))) == wakes
+    assert not performer.halted

@@ -27,6 +27,7 @@ LEAD_S = 0.005  # a step is closed, and its notes handed over, this long before 
 TOLERANCE_S = 0.050  # later than this, the timeline moves instead of bunching notes up
 SETTLE_S = 0.010  # while a knob is swept, no more often than this is anything planned that is not yet due
 BEAT_S = 0.1  # a sign of life at least this often
+STANDING = "silent, as it was stopped, until Start, the turn or another mode"
 LEDGER_S = 1.0  # the ledger ends a note this long after the performer should have
 
 
@@ -299,8 +300,9 @@ class Engine:
                 self.performer.halt(False)
                 if event is ClockEvent.STARTED:
                     self.performer.begin()
-            elif event is ClockEvent.LOST and metronome.running:
-                self._tell(f"the MIDI clock is lost; carrying on at {metronome.bpm:.1f} bpm")
+            elif event is ClockEvent.LOST:
+                carries_on = f"carrying on at {metronome.bpm:.1f} bpm"
+                self._tell(f"the MIDI clock is lost; {STANDING if self.performer.halted else carries_on}")
             elif event is ClockEvent.FOUND:
                 self._tell(f"following a MIDI clock at {metronome.bpm:.1f} bpm")
         if events:

@@ -88,6 +88,8 @@ class Score:
     def set_tempo(self, ratio: float) -> None:
         self.tempo = ratio
 
+    halted = False
+
 
 class CountingDice:
     """A network that counts its steps."""
@@ -312,6 +314,29 @@ def test_the_transport_starts_and_stops_the_music() -> None:
     band.hear(mido.Message("start"))
     clock_ticks(band, 120, 8)
     assert len(band.port.sent) > sent and performer.plays
+
+
+def test_a_sequencer_that_stops_and_quits_does_not_take_the_music_with_it() -> None:
+    said: list[Any] = []
+    band = Band(dice("solo"), tell=said.append)
+    clock_ticks(band, 120, 8)
+    band.hear(mido.Message("stop"))
+    band.run(1.0)
+    assert said[-1] == "the MIDI clock is lost; silent, as it was stopped, until Start, the turn or another mode"
+    asks: tuple[Any, ...] = (
+        Do(Action("turn")),
+        Received(band.clock.now(), mido.Message("start")),  # no ticks come with it
+        Change(Params(mode="answer", idle_start_s=0.5)),
+    )
+    for ask in asks:
+        sent = len(band.port.sent)
+        band.run(5.0)
+        assert len(band.port.sent) == sent
+        band.engine.put(replace(ask, at=band.clock.now()) if isinstance(ask, Received) else ask)
+        band.run(2.0)
+        assert len(band.port.sent) > sent
+        band.hear(mido.Message("stop"))
+        band.run(0.1)
 
 
 def test_an_answer_begins_on_the_beat_of_the_clock() -> None:
