@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from liveperf.bias import MEMORY_S, RECENT, Bias
+from liveperf.bias import MEMORY_S, RECENT, Bias, surplus
 from liveperf.conditioning import PITCH_CLASSES
 from liveperf.events import PITCHES, EventType
 from liveperf.model.bundle import Bundle
@@ -70,7 +70,7 @@ class Generator:
             changes = {"step": state.step + value, "struck": False, "armed": False}
             if own:
                 time_s = value / self.vocabulary.steps_per_second
-                changes["surplus"] = state.surplus * math.exp(-time_s / MEMORY_S) - wish.density * time_s
+                changes["surplus"] = surplus(state, wish) * math.exp(-time_s / MEMORY_S) - wish.density * time_s
         elif kind is EventType.VELOCITY:
             changes = {"velocity_bin": value, "armed": True}
         elif kind is EventType.NOTE_OFF:
@@ -80,11 +80,13 @@ class Generator:
             notes = (*state.own, (value, state.step))
             recent = (*state.recent[1 - RECENT :], (state.step, value))
             changes = {"own": notes, "eager": False, "last_onset": state.step, "recent": recent}
-            changes["surplus"] = state.surplus + 1
+            changes["surplus"] = surplus(state, wish) + bool(wish.density)
         else:
             changes = {"others": state.others | {value}}
         if kind is EventType.NOTE_ON:
             changes |= {"struck": True, "armed": False, "last_note": state.step}
+        if own:
+            changes["asked"] = wish.density
         seed = state.seed if seed is None else seed
         changes["trail"] = (*state.trail[1 - TRAIL :], event)
         return replace(

@@ -95,7 +95,7 @@ class Performer:
         self._steer()
 
     def halt(self, halted: bool) -> None:
-        """The song stands still: end every note; silence until it goes on, or somebody asks for music: see session.py.
+        """The song stands still: end every note; silence until it goes on, or somebody asks for music: session.py.
 
         Where it goes on the mode begins anew, also if it was not the song's end but a panic that had silenced it.
         """

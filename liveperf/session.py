@@ -11,8 +11,8 @@ nobody asks for music:
 | solo   | the turn                                                   | a key: it hears it, and stays silent     |
 | duet   | a key: it joins in; or the turn                            | keys that were down as the panic came    |
 
-In each of them, a change of mode and a song's Start or Continue (MIDI) do: these begin the mode anew. Whoever asks in
-another way while the song stands still is not waiting for it any more. A Stop and a panic begin nothing, for a DAW
+In each of them, a change of mode and a song's Start or Continue (MIDI) do: these begin the mode anew. Whoever asks
+in another way while the song stands still waits for it no more. Neither Stop nor panic begins anything, for a DAW
 sends both together.
 """
 

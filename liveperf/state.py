@@ -37,7 +37,8 @@ class GeneratorState:
     last_note: int = 0  # the step of the last note event, whosever
     turn: int = 0  # the step at which the machine began to play
     recent: tuple[tuple[int, int], ...] = ()  # (step, pitch) of the machine's last onsets
-    surplus: float = 0.0  # notes that it has played beyond what was asked for, those of long ago forgotten
+    asked: float = 0.0  # the density of the wish under which it last played on
+    surplus: float = 0.0  # notes that it has played beyond that, those of long ago forgotten
     trail: tuple[int, ...] = ()  # the last events, for another model to hear
 
     @property
@@ -69,6 +70,7 @@ class GeneratorState:
             self.last_note,
             self.turn,
             self.recent,
+            self.asked,
             self.surplus,
             self.event,
             self.trail,

@@ -148,7 +148,7 @@ class Follower:
         self._armed, self._cue, self._untold = event, cue, False
         if self._pulse:
             return ()
-        self._armed, self.running = ClockEvent.MOVED, True  # the first tick, if one comes, says better where that was
+        self._armed, self.running = ClockEvent.MOVED, True  # the first tick, if one comes, knows better where
         self.song_start = self.beats.position_at(at_s) - cue
         return (event,)
 
