@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from liveperf.clock import Clock, prefer_this_thread
 from liveperf.mapping.controls import DEFAULT, Action, ControlMap, Mapper, feedback
@@ -80,6 +80,9 @@ class Engine:
         self.channel = channel
         self._output, self._clock, self._tell = output, clock, tell
         self._mapper = Mapper(controls)
+        self._turned: tuple[Entry, Params] | None = (
+            None  # the knob that was turned last, and what is not in force yet
+        )
         self._rate = performer.generator.vocabulary.steps_per_second
         self._metronome = legacy.metronome if legacy else self._begin()
         self._legacy, self._hand = legacy, legacy.hand if legacy else None
@@ -161,6 +164,7 @@ class Engine:
 
     def work(self) -> float:
         """Close the steps whose time has come, or plan ahead; returns until when to wait (s)."""
+        self._obey()
         now = self._clock.now()
         self._catch_up(now)
         if now >= self._metronome.lost_at:
@@ -186,7 +190,9 @@ class Engine:
     def _take(self, item: Item) -> None:
         if isinstance(item, Received):
             self._receive(item)
-        elif isinstance(item, Change):
+            return
+        self._obey()
+        if isinstance(item, Change):
             self._change(item)
         elif isinstance(item, Set):
             with contextlib.suppress(ParamError):
@@ -205,6 +211,7 @@ class Engine:
         step = self.timeline.step_at(now + LEAD_S)
         if step <= self.performer.now:
             return
+        self._obey()
         limit_s = self.performer.params.note_limit_s + LEDGER_S
         for note in self.performer.run_until(step):
             at = self.timeline.time_of(note.step)
@@ -213,13 +220,16 @@ class Engine:
 
     def _receive(self, received: Received) -> None:
         performer, message = self.performer, received.message
-        outcome = self._mapper.receive(message, performer.params)
+        outcome = self._mapper.receive(message, self._turned[1] if self._turned else performer.params)
+        if outcome.values and outcome.entry is not None:
+            self._turn(outcome.entry, outcome.values)
+        else:
+            self._obey()
         key = (message.channel, message.note) if message.type in ("note_on", "note_off") else None
         if key in self._keys and (message.type == "note_off" or not message.velocity):
             self._keys.discard(key)  # whatever it is a knob for by now
             performer.note_off(message.note)
         elif outcome.consumed:
-            self._set(performer.params.replace(**outcome.values), outcome.entry)
             for action in outcome.actions:
                 self._act(action)
         elif key is not None and message.type == "note_on" and message.velocity > 0:
@@ -233,6 +243,18 @@ class Engine:
         elif message.type in MESSAGES:
             sixteenths = message.pos if message.type == "songpos" else 0
             self._follow(self._metronome.receive(message.type, received.at, performer.now, sixteenths))
+
+    def _turn(self, entry: Entry, values: dict[str, Any]) -> None:
+        """A knob asks for other values: they count from the next step on, or before anything else comes in."""
+        if self._turned and self._turned[0] is not entry:
+            self._obey()
+        self._turned = entry, (self._turned[1] if self._turned else self.performer.params).replace(**values)
+
+    def _obey(self) -> None:
+        """Follow a knob to where it is by now: however often it was turned, once."""
+        if self._turned:
+            (entry, params), self._turned = self._turned, None
+            self._set(params, entry)
 
     def _control(self, number: int, value: int) -> None:
         if number == PEDAL:

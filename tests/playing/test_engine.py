@@ -240,6 +240,20 @@ def test_a_knob_that_does_not_fit_the_rest_stays_put() -> None:
     assert score.params == Params(highest_pitch=60, lowest_pitch=50)
 
 
+def test_what_has_piled_up_of_a_knob_is_obeyed_once_and_before_the_key_that_follows() -> None:
+    class Counting(Score):
+        def set_params(self, params: Params) -> None:
+            super().set_params(params)
+            self.told.append(("params", params.split, round(params.temperature, 1)))
+
+    band = Band(score := Counting(), controls=knobs({20: "split", 21: "temperature"}))
+    band.hear(
+        *(control(20, value) for value in range(61)), on(60), control(20, 40), control(21, 0), control(21, 127)
+    )
+    band.run(0.0)
+    assert score.told == [("params", 60, 1.0), ("on", 60, 64, 0), ("params", 40, 1.0), ("params", 40, 2.0)]
+
+
 def test_switches_panic_hand_over_the_turn_and_ask_for_presets() -> None:
     score, asked = Score(), list[Any]()
     controls = ControlMap(
