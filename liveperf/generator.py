@@ -77,7 +77,7 @@ class Generator:
             notes = tuple(note for note in state.own if note[0] != value)
             changes = {"own": notes, "others": state.others - {value}, "last_note": state.step}
         elif own:
-            notes = (*state.own, (value, state.step))
+            notes = (*state.own, (value, state.step + wish.note_limit))
             recent = (*state.recent[1 - RECENT :], (state.step, value))
             changes = {"own": notes, "eager": False, "last_onset": state.step, "recent": recent}
             changes["surplus"] = surplus(state, wish) + bool(wish.density)
@@ -141,11 +141,9 @@ class Generator:
         ours = self.prime(self.start(state.seed), np.array(state.trail, np.int64), wish)
         return replace(state, network=ours.network, logits=ours.logits, event=ours.event, before=ours.before)
 
-    def expired(self, state: GeneratorState, limit: int, ring_end: int) -> tuple[int, ...]:
-        """The machine's pitches that have reached their latest end. limit: the longest note, steps."""
-        if state.step >= ring_end:
-            return tuple(sorted(pitch for pitch, _ in state.own))
-        return tuple(sorted(pitch for pitch, onset in state.own if state.step - onset >= limit))
+    def expired(self, state: GeneratorState, ring_end: int) -> tuple[int, ...]:
+        """The machine's pitches that have reached their latest end."""
+        return tuple(sorted(pitch for pitch, end in state.own if state.step >= min(end, ring_end)))
 
     def generate(
         self, state: GeneratorState, wish: Wish, floor: int, close: int
@@ -170,7 +168,6 @@ class Generator:
     def _limits(self, state: GeneratorState, wish: Wish, floor: int, close: int) -> Limits | None:
         vocabulary = self.vocabulary
         longest = vocabulary.max_shift
-        note_limit = wish.note_limit
         may_play, ring_end = self._ending(state, close)
         off = self._first[EventType.NOTE_OFF]
         shift = self._first[EventType.TIME_SHIFT]
@@ -178,13 +175,13 @@ class Generator:
         if behind > longest:
             return Limits(forced=shift + longest - 1)
         if behind <= 0 and not state.struck:
-            expired = self.expired(state, note_limit, ring_end)
+            expired = self.expired(state, ring_end)
             if expired:
                 return Limits(forced=off + expired[0])
         if not may_play and not state.own:
             return None
 
-        latest = min([ring_end, *(onset + note_limit for _, onset in state.own)]) if state.own else FAR
+        latest = min([ring_end, *(end for _, end in state.own)]) if state.own else FAR
         shortest_shift = max(behind, 1)
         longest_shift = max(shortest_shift, min(longest, latest - state.step))
         if behind > 0:  # nothing may land in the past: move on first

@@ -16,12 +16,13 @@ from liveperf.plan import Plan
 from liveperf.session import Action, Session, State, Trigger
 from liveperf.state import FAR, GeneratorState
 from liveperf.sync.beats import Beats
+from liveperf.timeline import BEATS_PER_BAR
 from liveperf.touch import MachineNote, Touch
 from liveperf.wish import wish
 
 __all__ = ["MachineNote", "Performer"]
 
-BEATS_IN_BAR = 4
+TEMPO_NEWS = 0.02  # a clock's tempo that differs by this part is planned for
 
 
 class Performer:
@@ -39,7 +40,8 @@ class Performer:
         self.session = Session(params.mode)
         self.now = 0  # the last closed step
         self.beats = Beats()
-        self._tempo = 1.0  # of a MIDI clock, in units of the reference
+        self._tempo = self._told = 1.0  # of a MIDI clock, in units of the reference; as far as the wish knows
+        self._paced = params.speed  # the pace by which the ends of what sounds were reckoned
         self._chord: dict[int, None] = {}  # keys held below the split, in order
         self.wish = wish(params, generator.vocabulary.steps_per_second, params.speed)
         self._stale = False  # the committed state was told of another wish
@@ -107,15 +109,22 @@ class Performer:
     def set_tempo(self, ratio: float) -> None:
         """The tempo of a MIDI clock, in units of the reference."""
         self._tempo = ratio
+        if abs(ratio / self._told - 1) > TEMPO_NEWS:
+            self._told = ratio
+            self._steer()
 
     @property
     def pace(self) -> float:
         """How much faster the music runs than the model means it."""
         return self.params.speed * self._tempo
 
+    @property
+    def _known_pace(self) -> float:
+        return self.params.speed * self._told
+
     def _steer(self) -> None:
         chord = frozenset(pitch % 12 for pitch in self._chord)
-        asked = wish(self.params, self.generator.vocabulary.steps_per_second, self.params.speed, chord)
+        asked = wish(self.params, self.generator.vocabulary.steps_per_second, self._known_pace, chord)
         if asked == self.wish:
             return
         self.wish = asked
@@ -127,6 +136,13 @@ class Performer:
         if self._stale:
             self._stale = False
             self.plan.rewind(self.generator.retold(self.plan.committed, self.wish))
+
+    def _repace(self) -> None:
+        """What sounds is to end when it was to, by the clock on the wall, however fast the steps come now."""
+        ratio, self._paced = self._known_pace / self._paced, self._known_pace
+        state, now = self.plan.committed, self.now
+        own = tuple((pitch, now + round((end - now) * ratio)) for pitch, end in state.own)
+        self.plan.rewind(replace(state, own=own))
 
     def adopt(self, generator: Generator) -> None:
         """Play on with another model, what sounds sounding on; ValueError for another vocabulary."""
@@ -146,7 +162,9 @@ class Performer:
         The keys and the pedal that are down stay down, for the human's hands and feet know nothing of it.
         """
         self._chord = dict(before._chord)
+        self._tempo, self._told = before._tempo, before._told
         self._steer()
+        self._paced = self._known_pace
         self._stale = True
         state, keyboard = before.plan.committed, before.keyboard
         self.keyboard = LiveEncoder(set(keyboard.keys), set(keyboard.sustained), keyboard.pedal)
@@ -156,7 +174,7 @@ class Performer:
             state = self.generator.feed(state, event, self.wish, own=False)
         self.plan.rewind(replace(state, eager=False))
         self.now = max(before.now, state.step)
-        self.beats, self._tempo, self.halted = before.beats, before._tempo, before.halted
+        self.beats, self.halted = before.beats, before.halted
         self._turning, self._panicking = before._turning, before._panicking
         session, _ = before.session.after(Trigger.DONE, self.now)
         if session.plays or session.mode != self.params.mode:
@@ -236,7 +254,8 @@ class Performer:
     @property
     def _called(self) -> bool:
         """Whether something has come in that the next step has to see to."""
-        return self.keyboard.pending or self._releasing or self._beginning or self._panicking or self._turning
+        turned = self._turning or self._paced != self._known_pace
+        return self.keyboard.pending or self._releasing or self._beginning or self._panicking or turned
 
     def _timer(self) -> tuple[int, Trigger] | None:
         if self.halted:
@@ -249,6 +268,8 @@ class Performer:
     # One step.
 
     def _run(self, step: int) -> None:
+        if self._paced != self._known_pace:
+            self._repace()
         self._refresh()
         if self._releasing:
             self._releasing = False
@@ -282,7 +303,7 @@ class Performer:
             self._trigger(Trigger.KEY, step)
         state = self.generator.pass_time(self.plan.committed, step, self.wish)
         ended, started = self.keyboard.close(state.sounding)
-        ended = sorted({*ended, *self.generator.expired(state, self.wish.note_limit, FAR)})
+        ended = sorted({*ended, *self.generator.expired(state, FAR)})
         vocabulary = self.generator.vocabulary
         first = vocabulary.first
         state = self._end_notes(state, ended)
@@ -350,7 +371,7 @@ class Performer:
         if not self.params.turn_bars:
             return self.session.answer_steps(self.params, self.rate)
         beat_s = 60 / self.params.reference_bpm  # as the model's time counts, whatever the clock's tempo
-        steps = self.params.turn_bars * BEATS_IN_BAR * beat_s * self.generator.vocabulary.steps_per_second
+        steps = self.params.turn_bars * BEATS_PER_BAR * beat_s * self.generator.vocabulary.steps_per_second
         return round(steps * self.params.speed)
 
     def _plan_event(self, floor: int) -> None:

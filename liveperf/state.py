@@ -17,8 +17,8 @@ class GeneratorState:
     """Everything that the next event depends on, besides the parameters.
 
     step: where the performance is. logits [V]: of the next event. own: the machine's sounding pitches and the step
-    of their onset; others: those that the human holds. seed: of the random choice to come. event, before: the last
-    event fed and the network's state before it, so that it can be fed again when something else is asked for.
+    by which each ends; others: those that the human holds. seed: of the random choice to come. event, before: the
+    last event fed and the network's state before it, so that it can be fed again when something else is asked for.
     """
 
     network: NetworkState

@@ -584,6 +584,30 @@ def test_speed_changes_what_a_second_is() -> None:
         assert performer.rate == RATE * speed
 
 
+@pytest.mark.parametrize("speed", [0.25, 4.0])
+def test_another_speed_ends_nothing_before_its_time_nor_after_it(speed: float) -> None:
+    performer, _ = a_performer("solo", polyphony=128)
+    performer.run_until(4 * RATE)
+    now, before = performer.now, dict(performer.plan.committed.own)
+    for one in (1.7, 0.3, speed):
+        performer.set_params(performer.params.replace(speed=one))
+        performer.plan_ahead()
+    ended = [note for note in performer.run_until(now + 1) if not note.velocity]
+    after = {pitch: end for pitch, end in performer.plan.committed.own if pitch in before}
+    assert len(after) > 5 and len(ended) < 3  # the model lets go of some
+    for pitch, end in after.items():
+        assert end - now == pytest.approx((before[pitch] - now) * speed, abs=0.51)
+
+
+def test_density_and_the_longest_note_are_as_asked_at_a_clocks_tempo_too() -> None:
+    performer, _ = a_performer("solo", density=4.0, speed=2.0)
+    for tempo, told in ((2.0, 2.0), (1.97, 2.0), (1.0, 1.0), (0.5, 0.5)):
+        performer.set_tempo(tempo)
+        assert performer.wish.density == 4.0 / 2.0 / told
+        assert performer.wish.note_limit == round(5.0 * RATE * 2.0 * told)
+        assert performer.rate == RATE * 2.0 * tempo
+
+
 def test_a_turn_handed_over_by_foot() -> None:
     performer, _ = a_performer("answer", idle_start_s=0.0)
     performer.note_on(60, 80)

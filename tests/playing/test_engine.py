@@ -315,6 +315,23 @@ def test_a_clock_makes_the_music_run_at_its_tempo() -> None:
     assert max(band.output.lateness.recent) < LEAD_S  # where the tempo changes, a step may come sooner than it was
 
 
+@pytest.mark.parametrize("bpm", [40, 120, 280])
+def test_what_the_network_has_heard_is_what_the_audience_has_at_any_tempo(bpm: float) -> None:
+    performer = dice("solo", note_limit_s=2.0)
+    cast(Dice, performer.generator.bundle.network).liveliness = 0.5  # it lets few notes go
+    band = Band(performer)
+    clock_ticks(band, 120, 4)
+    clock_ticks(band, bpm, 12 * bpm / 60)
+    begun: dict[int, float] = {}
+    lasted = []  # 3 s for each that the ledger had to end
+    for at, message in band.port.sent:
+        if message.type == "note_on":
+            begun[message.note] = at
+        else:
+            lasted.append(at - begun.pop(message.note))
+    assert max(lasted[len(lasted) // 3 :]) == pytest.approx(2.0, abs=0.1)
+
+
 def test_the_transport_starts_and_stops_the_music() -> None:
     performer = dice("solo")
     band = Band(performer)
