@@ -181,7 +181,9 @@ def _turn(entry: Entry, held: Held, message: mido.Message, current: Any) -> tupl
     if entry.pick_up and held.given != current:
         passed = last is not None and min(last * top, position) <= place <= max(last * top, position)
         if not passed and abs(position - place) > 1 and entry.at(held.part) != current:
-            return held, None
+            return replace(
+                held, given=None
+            ), None  # it is to meet the value anew, also if that comes back to what it was
     value = entry.at(held.part)
     return replace(held, given=value), value
 
