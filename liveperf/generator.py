@@ -146,14 +146,14 @@ class Generator:
         return tuple(sorted(pitch for pitch, end in state.own if state.step >= min(end, ring_end)))
 
     def generate(
-        self, state: GeneratorState, wish: Wish, floor: int, close: int
+        self, state: GeneratorState, wish: Wish, floor: int, close: int, sharp: bool = False
     ) -> tuple[int, GeneratorState] | None:
         """The next event (index) and the state after it; None when the turn is over.
 
         floor: the earliest step for something to happen (time has passed since the last event).
-        close: the step from which the turn is to end at the next rest.
+        close: the step from which the turn is to end at the next rest; `sharp`: at which it ends.
         """
-        limits = self._limits(state, wish, floor, close)
+        limits = self._limits(state, wish, floor, close, sharp)
         if limits is None:
             return None
         if limits.forced >= 0:
@@ -165,10 +165,10 @@ class Generator:
             event = self._sampler.sample(state.logits, wish.temperature, wish.top_p, chance, limits, bias)
         return event, self.feed(state, event, wish, own=True, seed=seed)
 
-    def _limits(self, state: GeneratorState, wish: Wish, floor: int, close: int) -> Limits | None:
+    def _limits(self, state: GeneratorState, wish: Wish, floor: int, close: int, sharp: bool) -> Limits | None:
         vocabulary = self.vocabulary
         longest = vocabulary.max_shift
-        may_play, ring_end = self._ending(state, close)
+        may_play, ring_end = self._ending(state, close, sharp)
         off = self._first[EventType.NOTE_OFF]
         shift = self._first[EventType.TIME_SHIFT]
         behind = floor - state.step
@@ -206,14 +206,17 @@ class Generator:
         idle = not state.own and not state.others
         return idle and state.step - state.last_note >= _REST_LIMIT_S * self.vocabulary.steps_per_second
 
-    def _ending(self, state: GeneratorState, close: int) -> tuple[bool, int]:
+    def _ending(self, state: GeneratorState, close: int, sharp: bool) -> tuple[bool, int]:
         """(whether a note may still start, the step by which all have ended) in a turn that is to close.
 
         After `close` the turn ends at the first rest: no onset for REST_S. Where none comes within GRACE_S, at the
-        end of the chord. What still sounds rings on for RING_S at most.
+        end of the chord. What still sounds rings on for RING_S at most. A sharp one has no onset from `close` on,
+        and rings on for SHORT_RING_S.
         """
         if state.step < close:
             return True, FAR
+        if sharp:
+            return False, close + round(_SHORT_RING_S * self.vocabulary.steps_per_second)
         rate = self.vocabulary.steps_per_second
         since = state.step - state.last_onset
         rest = _REST_S if state.step < close + round(_GRACE_S * rate) else _CHORD_S
@@ -231,7 +234,7 @@ def _taken(state: GeneratorState, transpose: int) -> tuple[int, ...]:
     return tuple(sounding | {pitch for pitch in heard if 0 <= pitch < PITCHES})
 
 
-_REST_S, _CHORD_S, _GRACE_S, _RING_S = 0.15, 0.03, 2.0, 1.5
+_REST_S, _CHORD_S, _GRACE_S, _RING_S, _SHORT_RING_S = 0.15, 0.03, 2.0, 1.5, 0.4
 _REST_LIMIT_S = 2.0
 
 _CHUNK = 512

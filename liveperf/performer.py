@@ -16,7 +16,7 @@ from liveperf.plan import Plan
 from liveperf.session import Action, Session, State, Trigger
 from liveperf.state import FAR, GeneratorState
 from liveperf.sync.beats import Beats
-from liveperf.timeline import BEATS_PER_BAR
+from liveperf.timeline import BEATS_PER_BAR, steps_per_beat
 from liveperf.touch import MachineNote, Touch
 from liveperf.wish import wish
 
@@ -46,7 +46,7 @@ class Performer:
         self.wish = wish(params, generator.vocabulary.steps_per_second, params.speed)
         self._stale = False  # the committed state was told of another wish
         self._touch = Touch()
-        self._close = FAR
+        self._close, self._sharp = FAR, False  # when its turn ends, and whether not a note later
         self._struck = False  # a key, since the last step
         self._releasing = self._beginning = self._panicking = self._turning = False  # at the next step
         self.halted = False  # the song stands still, and nobody has asked for music since
@@ -202,7 +202,7 @@ class Performer:
         """Let the machine come to rest at the next opportunity (solo: for good)."""
         self.plan.rewind()
         self.session = replace(self.session, state=State.ENDING)
-        self._close = self.now + 1
+        self._close, self._sharp = self.now + 1, False
 
     # Time.
 
@@ -342,9 +342,9 @@ class Performer:
             return
         state = self.plan.committed
         if action is Action.ANSWER:
-            self._close = step + self._answer_steps()
+            self._close, self._sharp = step + self._answer_steps(), bool(self.params.turn_bars)
         elif action is Action.END:
-            self._close = step
+            self._close, self._sharp = step, False
         if action in (Action.ANSWER, Action.START):
             state = replace(self.generator.pass_time(state, step, self.wish), eager=True, turn=step)
         elif action is Action.JOIN:
@@ -370,12 +370,12 @@ class Performer:
     def _answer_steps(self) -> int:
         if not self.params.turn_bars:
             return self.session.answer_steps(self.params, self.rate)
-        beat_s = 60 / self.params.reference_bpm  # as the model's time counts, whatever the clock's tempo
-        steps = self.params.turn_bars * BEATS_PER_BAR * beat_s * self.generator.vocabulary.steps_per_second
-        return round(steps * self.params.speed)
+        rate, params = self.generator.vocabulary.steps_per_second, self.params  # bars, whatever the clock's tempo
+        beats = params.turn_bars * BEATS_PER_BAR
+        return round(beats * steps_per_beat(rate, params.reference_bpm, params.speed))
 
     def _plan_event(self, floor: int) -> None:
-        planned = self.generator.generate(self.plan.head, self.wish, floor, self._close)
+        planned = self.generator.generate(self.plan.head, self.wish, floor, self._close, self._sharp)
         if planned is None:
             self.plan.complete = True
         else:
