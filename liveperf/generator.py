@@ -88,7 +88,7 @@ class Generator:
         if own:
             changes["asked"] = wish.density
         seed = state.seed if seed is None else seed
-        changes["trail"] = (*state.trail[1 - TRAIL :], event)
+        changes |= {"trail": (*state.trail[1 - TRAIL :], event), "count": state.count + 1}
         return replace(
             state, network=network, logits=logits, seed=seed, event=event, before=state.network, **changes
         )
@@ -134,12 +134,8 @@ class Generator:
             before=before,
             velocity_bin=velocity_bin,
             trail=trail,
+            count=state.count + len(events),
         )
-
-    def taken_over(self, state: GeneratorState, wish: Wish) -> GeneratorState:
-        """The state of another generator of the same vocabulary, as if this one had played what was heard last."""
-        ours = self.prime(self.start(state.seed), np.array(state.trail, np.int64), wish)
-        return replace(state, network=ours.network, logits=ours.logits, event=ours.event, before=ours.before)
 
     def expired(self, state: GeneratorState, ring_end: int) -> tuple[int, ...]:
         """The machine's pitches that have reached their latest end."""
@@ -223,6 +219,31 @@ class Generator:
         if since <= max(1, round(rest * rate)):
             return True, FAR
         return False, max(close, state.last_onset) + round(_RING_S * rate)
+
+
+class Successor:
+    """Another model of the same vocabulary hears what was played last, a little at a time, before it takes over.
+
+    Not thread-safe: the engine thread owns it.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+        self._state = generator.start(0)
+        self._heard = -FAR  # how many of the events, from the first one on
+
+    def hear(self, state: GeneratorState, wish: Wish, most: int) -> GeneratorState | None:
+        """Hear up to so many of the events that led to a state; that state as its own, once it has heard all."""
+        missing = state.count - self._heard
+        if not 0 <= missing <= len(state.trail):
+            missing, self._state = len(state.trail), self.generator.start(0)
+        left = max(missing - most, 0)
+        events = state.trail[len(state.trail) - missing : len(state.trail) - left]
+        self._state = ours = self.generator.prime(self._state, np.array(events, np.int64), wish)
+        self._heard = state.count - left
+        if left:
+            return None
+        return replace(state, network=ours.network, logits=ours.logits, event=ours.event, before=ours.before)
 
 
 def _taken(state: GeneratorState, transpose: int) -> tuple[int, ...]:

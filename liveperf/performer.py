@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from liveperf.codec import Events, LiveEncoder
 from liveperf.events import EventType
-from liveperf.generator import Generator
+from liveperf.generator import TRAIL, Generator, Successor
 from liveperf.params import Params
 from liveperf.plan import Plan
 from liveperf.session import Action, Session, State, Trigger
@@ -36,6 +36,7 @@ class Performer:
         self.generator = generator
         self.params = params
         self.plan = Plan(generator.start(seed))
+        self._successor: Successor | None = None
         self.keyboard = LiveEncoder()
         self.session = Session(params.mode)
         self.now = 0  # the last closed step
@@ -145,12 +146,24 @@ class Performer:
         self.plan.rewind(replace(state, own=own))
 
     def adopt(self, generator: Generator) -> None:
-        """Play on with another model, what sounds sounding on; ValueError for another vocabulary."""
+        """Play on with another model, what sounds sounding on, as soon as it has been let to `rehearse`.
+
+        ValueError for another vocabulary.
+        """
         if generator.vocabulary != self.generator.vocabulary:
             raise ValueError("a model of another vocabulary cannot take over")
-        self._refresh()
-        self.generator = generator
-        self.plan.rewind(generator.taken_over(self.plan.committed, self.wish))
+        self._successor = Successor(generator)
+
+    def rehearse(self, events: int = TRAIL) -> bool:
+        """Let the model that is to take over hear so many of the last events; whether there was one that did."""
+        successor = self._successor
+        if successor is None:
+            return False
+        state = successor.hear(self.plan.committed, self.wish, events)
+        if state is not None:
+            self.generator, self._successor, self._stale = successor.generator, None, False
+            self.plan.rewind(state)
+        return True
 
     def prime(self, events: Events) -> None:
         """Have heard a performance before the first step."""
@@ -181,6 +194,8 @@ class Performer:
             session = Session(self.params.mode, changed=self.now)
         quiet = self.now if session.quiet is None else session.quiet
         self.session = replace(session, quiet=None if held else quiet)
+        if before._successor is not None:
+            self.adopt(before._successor.generator)
 
     def release(self) -> None:
         """End every note of the machine at the next step; whoever's turn it is, it stays his."""

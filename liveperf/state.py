@@ -39,7 +39,8 @@ class GeneratorState:
     recent: tuple[tuple[int, int], ...] = ()  # (step, pitch) of the machine's last onsets
     asked: float = 0.0  # the density of the wish under which it last played on
     surplus: float = 0.0  # notes that it has played beyond that, those of long ago forgotten
-    trail: tuple[int, ...] = ()  # the last events, for another model to hear
+    trail: tuple[int, ...] = ()  # the last events, for another model to hear,
+    count: int = 0  # of so many
 
     @property
     def sounding(self) -> frozenset[int]:

@@ -673,6 +673,7 @@ def test_another_model_plays_on_while_what_sounds_goes_on_sounding() -> None:
     assert own
     other, other_dice = dice_bundle(liveliness=2.0)
     performer.adopt(Generator(other))
+    assert performer.rehearse() and not performer.rehearse()
     assert performer.plan.committed.own == own
     assert [OORE.index(event) for event in other_dice.history(performer.plan.committed)] == list(
         performer.plan.committed.trail

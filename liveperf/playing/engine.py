@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from liveperf.clock import Clock, prefer_this_thread
+from liveperf.generator import TRAIL
 from liveperf.mapping.controls import DEFAULT, Action, ControlMap, Mapper, feedback
 from liveperf.mapping.knobs import Entry
 from liveperf.params import ParamError, Params
@@ -28,6 +29,7 @@ TOLERANCE_S = 0.050  # later than this, the timeline moves instead of bunching n
 SETTLE_S = 0.010  # while a knob is swept, no more often than this is anything planned that is not yet due
 BEAT_S = 0.1  # a sign of life at least this often
 STANDING = "silent, as it was stopped, until Start, the turn or another mode"
+REHEARSED = 8  # events at a time that a model hears before it takes over: a millisecond
 LEDGER_S = 1.0  # the ledger ends a note this long after the performer should have
 
 
@@ -169,6 +171,8 @@ class Engine:
         self._catch_up(now)
         if now >= self._metronome.lost_at:
             self._follow(self._metronome.advance(now, self.performer.now))
+        if self.performer.rehearse(REHEARSED):
+            return now
         begun = self._clock.now()
         if now >= self._plan_at and self.performer.plan_ahead():
             self.steps.add(self._clock.now() - begun)
@@ -280,7 +284,8 @@ class Engine:
         plan, heard = self.performer.plan, primed.heard
         if primed.generator is self.performer.generator:
             memory = {name: getattr(heard, name) for name in ("network", "logits", "event", "before", "trail")}
-            plan.rewind(replace(plan.committed, **memory))
+            count = plan.committed.count + TRAIL + 1  # a model that is about to take over is to hear it, too: anew
+            plan.rewind(replace(plan.committed, count=count, **memory))
 
     def _change(self, change: Change) -> None:
         if change.channel not in (None, self.channel):

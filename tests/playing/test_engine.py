@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -58,6 +59,9 @@ class Score:
     def plan_ahead(self) -> bool:
         return False
 
+    def rehearse(self, events: int) -> bool:
+        return False
+
     def note_on(self, pitch: int, velocity: int) -> None:
         self.told.append(("on", pitch, velocity, self.now))
 
@@ -102,6 +106,7 @@ class CountingDice:
         return self.dice.step(*arguments)
 
     def run(self, *arguments: Any) -> Any:
+        self.steps += len(arguments[0])
         return self.dice.run(*arguments)
 
 
@@ -447,6 +452,34 @@ def test_another_model_and_other_knobs_take_over_while_it_plays() -> None:
     assert performer.generator is generator and performer.params.temperature == 0.5
     assert band.engine.controls.entries[0].to == "temperature"
     assert len(band.port.sent) > sent
+
+
+def test_a_model_that_takes_over_has_heard_all_and_held_nothing_up() -> None:
+    performer = dice("solo", density=8.0)
+    band = Band(performer)
+    band.run(20.0)
+    bundle, network = dice_bundle()
+    counted = CountingDice(network)
+    band.engine.put(Change(generator=Generator(replace(bundle, network=cast(Any, counted)))))
+    steps = []
+
+    def watched(call: Any, *arguments: Any) -> Any:
+        before = counted.steps
+        result = call(*arguments)
+        steps.append(counted.steps - before)
+        return result
+
+    for method in ("take", "work"):
+        setattr(band.engine, method, partial(watched, getattr(band.engine, method)))
+    was = performer.generator
+    band.run(0.0)
+    assert performer.generator is not was
+    state = performer.plan.committed
+    assert max(steps) < 20 and sum(steps) > 200  # it would else be twenty milliseconds at once
+    assert [OORE.index(event) for event in network.history(state)] == list(state.trail)
+    band.run(5.0)
+    history = [OORE.index(event) for event in network.history(performer.plan.committed)]
+    assert history[-256:] == list(performer.plan.committed.trail)
 
 
 def test_parameters_are_swapped_whole() -> None:
