@@ -164,7 +164,7 @@ class Params:
     answer_shortest_s: float = _row(2.0, 0.5, 60, "s", "answer: the shortest answer.", "exponential")
     answer_longest_s: float = _row(30.0, 0.5, 300, "s", "answer: the longest answer.", "exponential")
     turn_bars: int = _row(
-        0, 0, 64, "bars", "answer: it answers for so many bars of 4/4, and begins on the beat; 0 = by your phrase."
+        0, 0, 64, "bars", "answer: it answers for so many bars of 4/4, and not a note longer; 0 = by your phrase."
     )
     idle_start_s: float = _row(
         8.0, 0, 600, "s", "answer: it starts by itself when nobody played this long; 0 = never.", "exponential"

@@ -49,7 +49,8 @@ class Performer:
         self._touch = Touch()
         self._close, self._sharp = FAR, False  # when its turn ends, and whether not a note later
         self._struck = False  # a key, since the last step
-        self._releasing = self._beginning = self._panicking = self._turning = False  # at the next step
+        self._releasing = self._beginning = self._panicking = False  # at the next step
+        self._turn_at = FAR
         self.halted = False  # the song stands still, and nobody has asked for music since
         self._sent: list[MachineNote] = []
 
@@ -84,8 +85,9 @@ class Performer:
             self._steer()
 
     def turn(self) -> None:
-        """The turn is handed over (a footswitch)."""
-        self._turning = True
+        """The turn is handed over (a footswitch): to the machine on the next beat, where there are any."""
+        soonest = self.now + 1
+        self._turn_at = min(self._turn_at, soonest if self.plays else self.beats.next(soonest))
 
     def set_params(self, params: Params) -> None:
         """From the next step on, play like this. What was planned otherwise is forgotten."""
@@ -188,7 +190,7 @@ class Performer:
         self.plan.rewind(replace(state, eager=False))
         self.now = max(before.now, state.step)
         self.beats, self.halted = before.beats, before.halted
-        self._turning, self._panicking = before._turning, before._panicking
+        self._turn_at, self._panicking = before._turn_at, before._panicking
         session, _ = before.session.after(Trigger.DONE, self.now)
         if session.plays or session.mode != self.params.mode:
             session = Session(self.params.mode, changed=self.now)
@@ -211,7 +213,7 @@ class Performer:
         What came before it in the same step begins nothing any more.
         """
         self.lift()
-        self._panicking, self._turning, self._struck = True, False, False
+        self._panicking, self._turn_at, self._struck = True, FAR, False
 
     def end(self) -> None:
         """Let the machine come to rest at the next opportunity (solo: for good)."""
@@ -229,12 +231,11 @@ class Performer:
     @property
     def next_due(self) -> int:
         """The next step at which there is something to do; FAR for never."""
-        due = FAR
         if self._called:
             return self.now + 1
-        timer = self._timer()
+        due, timer = self._turn_at, self._timer()
         if timer is not None:
-            due = timer[0]
+            due = min(due, timer[0])
         committed = self.plan.committed
         if self.plays:
             due = min(due, self.plan.next_step or 0)
@@ -269,15 +270,15 @@ class Performer:
     @property
     def _called(self) -> bool:
         """Whether something has come in that the next step has to see to."""
-        turned = self._turning or self._paced != self._known_pace
-        return self.keyboard.pending or self._releasing or self._beginning or self._panicking or turned
+        told = self._releasing or self._beginning or self._panicking or self._turn_at <= self.now + 1
+        return told or self.keyboard.pending or self._paced != self._known_pace
 
     def _timer(self) -> tuple[int, Trigger] | None:
         if self.halted:
             return None
         timer = self.session.timer(self.params, self.rate)
-        if timer is not None and timer[1] is Trigger.GAP:
-            return self.beats.next(timer[0]), Trigger.GAP
+        if timer is not None and timer[1] in (Trigger.GAP, Trigger.IDLE):
+            return self.beats.next(timer[0]), timer[1]
         return timer
 
     # One step.
@@ -298,8 +299,8 @@ class Performer:
             self._trigger(Trigger.PANIC, step)
         if self.keyboard.pending:
             self._listen(step)
-        if self._turning:
-            self._turning = self.halted = False
+        if self._turn_at <= step:
+            self._turn_at, self.halted = FAR, False
             self._trigger(Trigger.TURN, step)
         timer = self._timer()
         if timer is not None and timer[0] <= step:
@@ -360,6 +361,8 @@ class Performer:
             self._close, self._sharp = step + self._answer_steps(), bool(self.params.turn_bars)
         elif action is Action.END:
             self._close, self._sharp = step, False
+        if action in (Action.ANSWER, Action.START, Action.JOIN):
+            self._turn_at = FAR  # it has the turn: who was to hand it over on the next beat need not
         if action in (Action.ANSWER, Action.START):
             state = replace(self.generator.pass_time(state, step, self.wish), eager=True, turn=step)
         elif action is Action.JOIN:

@@ -622,6 +622,28 @@ def test_a_turn_handed_over_by_foot() -> None:
     assert set(onsets(performer.run_until(202))) == {202}
 
 
+def test_where_there_are_beats_it_begins_on_one_whoever_asks() -> None:
+    for presses, begins in ((0, 138), (1, 76), (2, 76)):  # of its own accord, or by foot; twice is once
+        performer, _ = a_performer("answer", idle_start_s=1.0)
+        performer.beats = Beats(first=13.5, length=62.5)
+        performer.run_until(20)
+        for _ in range(presses):
+            performer.turn()
+        assert onsets(performer.run_until(300))[0] == begins
+    performer.turn()  # to be rid of it does not wait
+    assert not onsets(performer.run_until(301)) and not performer.plays
+
+
+def test_a_turn_that_waits_for_its_beat_is_none_where_it_has_begun_meanwhile() -> None:
+    performer, _ = a_performer("duet")
+    performer.beats = Beats(first=0.0, length=62.5)
+    performer.run_until(10)
+    performer.turn()
+    performer.run_until(20)
+    performer.note_on(60, 80)  # it joins in
+    assert onsets(performer.run_until(20 + RATE)) and performer.session.state is State.PLAYING
+
+
 def test_answers_begin_on_the_beat_and_last_whole_bars() -> None:
     for bars in (1, 2):
         performer, dice = a_performer("answer", idle_start_s=0.0, turn_bars=bars, note_limit_s=0.3)

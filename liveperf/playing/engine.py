@@ -210,7 +210,7 @@ class Engine:
         late = now - self.timeline.time_of(self.performer.next_due)
         if late > TOLERANCE_S:
             self._metronome.delay(late, now)
-            self.performer.beats = self._metronome.beats
+            self._keep_time()
             self.counts.delays += 1
         step = self.timeline.step_at(now + LEAD_S)
         if step <= self.performer.now:
@@ -308,8 +308,7 @@ class Engine:
         self.performer.set_params(params)
         self._plan_at = self._planned + SETTLE_S
         self._metronome.set_params(params, self.performer.now)
-        self.performer.set_tempo(self._metronome.tempo)
-        self.performer.beats = self._metronome.beats
+        self._keep_time()
         self._show(before, moved)
 
     def _show(self, before: Params | None, moved: Entry | None = None) -> None:
@@ -333,5 +332,9 @@ class Engine:
             elif event is ClockEvent.FOUND:
                 self._tell(f"following a MIDI clock at {metronome.bpm:.1f} bpm")
         if events:
-            self.performer.set_tempo(metronome.tempo)
-            self.performer.beats = metronome.beats
+            self._keep_time()
+
+    def _keep_time(self) -> None:
+        """The performer goes by the metronome."""
+        self.performer.set_tempo(self._metronome.tempo)
+        self.performer.beats = self._metronome.beats

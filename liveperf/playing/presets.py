@@ -62,8 +62,8 @@ class Presets:
     def take(self, name: str) -> Change:
         """What the engine is to change for a preset of a name or file, be it in the list or not.
 
-        Parameters that it does not name are as in a fresh setup; map and model stay. So does whatever else it names,
-        ports and channels, which are for the start. Raises as `change`.
+        Parameters that it does not name are as in a fresh setup; map and model stay. All else that it names stays,
+        too: ports and channels are for the start. Raises as `change`.
         """
         asked = load(find_preset(name), replace(self.setup, params=Params()))
         setup = replace(self.setup, params=asked.params, map=asked.map, model=asked.model)

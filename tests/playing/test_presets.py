@@ -54,7 +54,7 @@ def test_what_is_no_matter_of_presets_stays_as_it_is_and_that_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "evening.yaml").write_text("mode: solo\nchannel: 5\nthru: false\ninput: Nord\n")
-    setup = Config(channel=3, output="fluid")
+    setup = Config(channel=3, output=("fluid",))
     presets = Presets(setup, OORE)
     with caplog.at_level("INFO"):
         change = presets.take(str(tmp_path / "evening.yaml"))
