@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import mido
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from liveperf.events import OORE, Event, EventType
 from liveperf.generator import Generator
 from liveperf.mapping.controls import Action, ControlMap
 from liveperf.mapping.knobs import Entry
-from liveperf.params import MODES, Params, table
+from liveperf.params import MODES, Params
 from liveperf.performer import MachineNote, Performer
-from liveperf.playing.engine import LEAD_S, Engine
+from liveperf.playing.engine import LEAD_S, LEDGER_S, Engine
 from liveperf.playing.items import Change, Do, Received, Set
 from liveperf.playing.output import Output, Release, Thru, _Stop
 from liveperf.state import FAR
 from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL, Owner
 from tests.dice import Dice, dice_bundle
 from tests.fakes import FakeClock, FakePort
+from tests.maps import maps, messages_of
 from tests.messages import bend, control, off, on, program
+from tests.test_performer import check_stream
 
 RATE = OORE.steps_per_second
 STEP_S = 1 / RATE
@@ -657,25 +659,55 @@ def random_message(dice: random.Random) -> mido.Message:
     return mido.Message("clock" if kind == "clock" else dice.choice(("start", "stop", "continue")))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_ten_thousand_random_control_messages_leave_every_law_in_force(seed: int) -> None:
-    """A knob on every parameter there is: notes stay paired, steps go forward, parameters stay valid."""
-    entries = [Entry("cc", number, row.name) for number, row in enumerate(table())]
-    actions = (Entry("cc", 90, "panic"), Entry("cc", 91, "turn"), Entry("program_change", None, "preset"))
-    performer, draw = dice("answer", seed), random.Random(seed)
-    band = Band(performer, controls=ControlMap((*entries, *actions)))
-    before = 0
+class Strict(Performer):
+    """A performer whose notes are held against what was asked for as they came."""
+
+    def run_until(self, step: int) -> list[MachineNote]:
+        before, params = self.now, self.params
+        notes = super().run_until(step)
+        assert self.now >= before
+        onsets = [note for note in notes if note.velocity]
+        for note in onsets:
+            assert params.lowest_pitch <= note.pitch <= params.highest_pitch
+            classes = self.wish.classes if self.wish.locked else frozenset()
+            assert not classes or (note.pitch - params.transpose) % 12 in classes
+        assert not onsets or len(self.plan.committed.own) <= params.polyphony
+        return notes
+
+
+@settings(max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(st.data(), maps(60, 30), st.integers(0, 99), st.sampled_from(MODES))
+def test_ten_thousand_random_control_messages_leave_every_law_in_force(
+    data: st.DataObject, control_map: ControlMap, seed: int, mode: str
+) -> None:
+    """Any map: notes stay paired, in range and in key, steps and the stream in order, parameters valid."""
+    turned, draw = data.draw(st.lists(messages_of(control_map), min_size=50)), random.Random(seed)
+    usual = dice(mode)
+    performer = Strict(usual.generator, usual.params)
+    band = Band(performer, controls=control_map)
+    begun: dict[int, tuple[float, float]] = {}
+    seen, limit_s = 0, performer.params.note_limit_s
     for _ in range(10_000):
-        band.hear(random_message(draw))
+        band.hear(draw.choice(turned) if draw.random() < 0.6 else random_message(draw))
         band.run(draw.choice((0.0, 0.0, 0.001, 0.003)))
-        assert performer.now >= before
-        before = performer.now
-    assert performer.params.replace() == performer.params
-    assert band.engine.failure is None and band.engine.counts.notes_in > 300
+        slack = LEDGER_S + 2 / performer.rate
+        for at, message in band.port.sent[seen:]:
+            if message.type == "note_on":
+                begun[message.note] = (
+                    at,
+                    max(performer.params.note_limit_s, limit_s),
+                )  # it was closed before it began
+            else:
+                began, longest_s = begun.pop(message.note)
+                assert at - began <= longest_s + slack
+        seen, limit_s = len(band.port.sent), performer.params.note_limit_s
+    assert performer.params.replace() == Params(**asdict(performer.params)) == performer.params
+    assert band.engine.failure is None and band.engine.counts.notes_in > 100
+    network = cast(Dice, performer.generator.bundle.network)
+    check_stream(network.history(performer.plan.committed), OORE)
     performer.lift()
-    performer.halt(False)
-    performer.halt(True)
-    band.run(1.0)
+    performer.panic()
+    band.run(2 / performer.rate + 0.1)
     assert not band.port.sounding  # every note-on of the machine's had its note-off, and none came twice
 
 
