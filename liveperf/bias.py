@@ -20,11 +20,8 @@ WINDOW_S = 4.0  # over which density is counted
 PRIOR = 3.0  # notes
 LONGER = 2.0  # nats that an octave more of time shift gains, for each octave by which it plays too much
 HELP = 0.12  # of both, for a model that is told
-HASTE, CALM, TRUSTED = (
-    0.2,
-    0.2,
-    0.5,
-)  # more of it for such a model that is off by over half an octave: a knob was turned
+HASTE, CALM = 0.2, 0.1  # more of it for such a model, too sparse or too dense
+TRUSTED = 0.5  # by over half an octave: a knob was turned
 CALM_S = 1.0  # it is calmed by what it does now: by what it did, it would rest for long, and then burst out
 OFTENER = 8.0  # nats that time's passing at all gains for each
 MEMORY_S = 20.0  # so long it is remembered that too much was played, or too little: a model has its moods
