@@ -20,7 +20,9 @@ WINDOW_S = 4.0  # over which density is counted
 PRIOR = 3.0  # notes
 LONGER = 2.0  # nats that an octave more of time shift gains, for each octave by which it plays too much
 HELP = 0.12  # of both, for a model that is told
-HASTE, TRUSTED = 0.2, 0.5  # more of it for such a model that is sparser by over half an octave: a knob was turned
+HASTE, CALM = 0.2, 0.1  # more of it for such a model, too sparse or too dense
+TRUSTED = 0.5  # by over half an octave: a knob was turned
+CALM_S = 1.0  # it is calmed by what it does now: by what it did, it would rest for long, and then burst out
 OFTENER = 8.0  # nats that time's passing at all gains for each
 MEMORY_S = 20.0  # so long it is remembered that too much was played, or too little: a model has its moods
 MAKES_UP = 1.0  # octaves by which it then makes up for it, for each part of what was asked in that time,
@@ -34,7 +36,8 @@ class Bias:
         """steers: whether density and scale are to be had by sampling, the model being deaf to them.
 
         One that is told its density is helped a little, for it plays somewhat more than it is asked for, and is
-        hurried when it has far to go: by itself it takes four seconds from 2 notes/s to 16.
+        hurried or calmed when it has far to go: by itself it takes four seconds from 2 notes/s to 16, and from 16
+        to 4 it may take twenty.
         """
         self._gain = 1.0 if steers else HELP
         self._steers, self._size, self._rate = steers, vocabulary.size, vocabulary.steps_per_second
@@ -54,17 +57,22 @@ class Bias:
         if self._steers and wish.classes:
             bias[:PITCHES][pitches_of(wish.classes)] += LEANING
         if wish.density:
-            slow = self._slow(state, wish.density)
-            haste = 0.0 if self._steers else HASTE * min(slow + TRUSTED, 0.0)
-            lasting = state.surplus / (wish.density * MEMORY_S)
-            slow = self._gain * max(slow, -1.0) + haste + MAKES_UP * min(max(lasting, -MOST), MOST)
+            slow = self._slow(state, wish.density, WINDOW_S)
+            turned = 0.0 if self._steers else self._turned(state, wish.density, slow)
+            lasting = surplus(state, wish) / (wish.density * MEMORY_S)
+            slow = self._gain * max(slow, -1.0) + turned + MAKES_UP * min(max(lasting, -MOST), MOST)
             longer, logits = LONGER * slow * self._octaves, state.logits[self._shifts]
             bias[self._shifts] += longer + _log_sum(logits) - _log_sum(logits + longer) + OFTENER * max(slow, 0.0)
         return bias
 
-    def _slow(self, state: GeneratorState, density: float) -> float:
-        """By how many octaves the last seconds were too dense (2 at most), or too sparse (-2.5 at most)."""
-        window = WINDOW_S * self._rate
+    def _turned(self, state: GeneratorState, density: float, slow: float) -> float:
+        """By how many octaves such a model is to be slowed down beyond its usual help, or hurried (below 0)."""
+        at_once = min(slow, self._slow(state, density, CALM_S))
+        return HASTE * min(slow + TRUSTED, 0.0) + CALM * max(at_once - TRUSTED, 0.0)
+
+    def _slow(self, state: GeneratorState, density: float, window_s: float) -> float:
+        """By how many octaves the last `window_s` were too dense (2 at most), or too sparse (-2.5 at most)."""
+        window = window_s * self._rate
         since = max(state.turn, state.step - window)
         played = sum(step >= since for step, _ in state.recent)
         if played == len(state.recent) == RECENT:  # more were played than are remembered
@@ -72,6 +80,11 @@ class Bias:
         # As if some more had been played, and expected: a turn that has just begun is neither
         ratio = (played + PRIOR) / (density * (state.step - since) / self._rate + PRIOR)
         return min(max(math.log2(ratio), -2.5), 2.0)
+
+
+def surplus(state: GeneratorState, wish: Wish) -> float:
+    """Notes that were played beyond what is asked for, since it is: before a knob was turned they were none."""
+    return state.surplus if state.asked == wish.density else 0.0
 
 
 def _log_sum(logits: NDArray[np.float32]) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from liveperf.bias import MEMORY_S, RECENT, Bias
+from liveperf.bias import MEMORY_S, RECENT, Bias, surplus
 from liveperf.conditioning import PITCH_CLASSES
 from liveperf.events import PITCHES, EventType
 from liveperf.model.bundle import Bundle
@@ -70,23 +70,25 @@ class Generator:
             changes = {"step": state.step + value, "struck": False, "armed": False}
             if own:
                 time_s = value / self.vocabulary.steps_per_second
-                changes["surplus"] = state.surplus * math.exp(-time_s / MEMORY_S) - wish.density * time_s
+                changes["surplus"] = surplus(state, wish) * math.exp(-time_s / MEMORY_S) - wish.density * time_s
         elif kind is EventType.VELOCITY:
             changes = {"velocity_bin": value, "armed": True}
         elif kind is EventType.NOTE_OFF:
             notes = tuple(note for note in state.own if note[0] != value)
             changes = {"own": notes, "others": state.others - {value}, "last_note": state.step}
         elif own:
-            notes = (*state.own, (value, state.step))
+            notes = (*state.own, (value, state.step + wish.note_limit))
             recent = (*state.recent[1 - RECENT :], (state.step, value))
             changes = {"own": notes, "eager": False, "last_onset": state.step, "recent": recent}
-            changes["surplus"] = state.surplus + 1
+            changes["surplus"] = surplus(state, wish) + bool(wish.density)
         else:
             changes = {"others": state.others | {value}}
         if kind is EventType.NOTE_ON:
             changes |= {"struck": True, "armed": False, "last_note": state.step}
+        if own:
+            changes["asked"] = wish.density
         seed = state.seed if seed is None else seed
-        changes["trail"] = (*state.trail[1 - TRAIL :], event)
+        changes |= {"trail": (*state.trail[1 - TRAIL :], event), "count": state.count + 1}
         return replace(
             state, network=network, logits=logits, seed=seed, event=event, before=state.network, **changes
         )
@@ -132,28 +134,22 @@ class Generator:
             before=before,
             velocity_bin=velocity_bin,
             trail=trail,
+            count=state.count + len(events),
         )
 
-    def taken_over(self, state: GeneratorState, wish: Wish) -> GeneratorState:
-        """The state of another generator of the same vocabulary, as if this one had played what was heard last."""
-        ours = self.prime(self.start(state.seed), np.array(state.trail, np.int64), wish)
-        return replace(state, network=ours.network, logits=ours.logits, event=ours.event, before=ours.before)
-
-    def expired(self, state: GeneratorState, limit: int, ring_end: int) -> tuple[int, ...]:
-        """The machine's pitches that have reached their latest end. limit: the longest note, steps."""
-        if state.step >= ring_end:
-            return tuple(sorted(pitch for pitch, _ in state.own))
-        return tuple(sorted(pitch for pitch, onset in state.own if state.step - onset >= limit))
+    def expired(self, state: GeneratorState, ring_end: int) -> tuple[int, ...]:
+        """The machine's pitches that have reached their latest end."""
+        return tuple(sorted(pitch for pitch, end in state.own if state.step >= min(end, ring_end)))
 
     def generate(
-        self, state: GeneratorState, wish: Wish, floor: int, close: int
+        self, state: GeneratorState, wish: Wish, floor: int, close: int, sharp: bool = False
     ) -> tuple[int, GeneratorState] | None:
         """The next event (index) and the state after it; None when the turn is over.
 
         floor: the earliest step for something to happen (time has passed since the last event).
-        close: the step from which the turn is to end at the next rest.
+        close: the step from which the turn is to end at the next rest; `sharp`: at which it ends.
         """
-        limits = self._limits(state, wish, floor, close)
+        limits = self._limits(state, wish, floor, close, sharp)
         if limits is None:
             return None
         if limits.forced >= 0:
@@ -165,24 +161,23 @@ class Generator:
             event = self._sampler.sample(state.logits, wish.temperature, wish.top_p, chance, limits, bias)
         return event, self.feed(state, event, wish, own=True, seed=seed)
 
-    def _limits(self, state: GeneratorState, wish: Wish, floor: int, close: int) -> Limits | None:
+    def _limits(self, state: GeneratorState, wish: Wish, floor: int, close: int, sharp: bool) -> Limits | None:
         vocabulary = self.vocabulary
         longest = vocabulary.max_shift
-        note_limit = wish.note_limit
-        may_play, ring_end = self._ending(state, close)
+        may_play, ring_end = self._ending(state, close, sharp)
         off = self._first[EventType.NOTE_OFF]
         shift = self._first[EventType.TIME_SHIFT]
         behind = floor - state.step
         if behind > longest:
             return Limits(forced=shift + longest - 1)
         if behind <= 0 and not state.struck:
-            expired = self.expired(state, note_limit, ring_end)
+            expired = self.expired(state, ring_end)
             if expired:
                 return Limits(forced=off + expired[0])
         if not may_play and not state.own:
             return None
 
-        latest = min([ring_end, *(onset + note_limit for _, onset in state.own)]) if state.own else FAR
+        latest = min([ring_end, *(end for _, end in state.own)]) if state.own else FAR
         shortest_shift = max(behind, 1)
         longest_shift = max(shortest_shift, min(longest, latest - state.step))
         if behind > 0:  # nothing may land in the past: move on first
@@ -207,20 +202,48 @@ class Generator:
         idle = not state.own and not state.others
         return idle and state.step - state.last_note >= _REST_LIMIT_S * self.vocabulary.steps_per_second
 
-    def _ending(self, state: GeneratorState, close: int) -> tuple[bool, int]:
+    def _ending(self, state: GeneratorState, close: int, sharp: bool) -> tuple[bool, int]:
         """(whether a note may still start, the step by which all have ended) in a turn that is to close.
 
         After `close` the turn ends at the first rest: no onset for REST_S. Where none comes within GRACE_S, at the
-        end of the chord. What still sounds rings on for RING_S at most.
+        end of the chord. What still sounds rings on for RING_S at most. A sharp one has no onset from `close` on,
+        and rings on for SHORT_RING_S.
         """
         if state.step < close:
             return True, FAR
+        if sharp:
+            return False, close + round(_SHORT_RING_S * self.vocabulary.steps_per_second)
         rate = self.vocabulary.steps_per_second
         since = state.step - state.last_onset
         rest = _REST_S if state.step < close + round(_GRACE_S * rate) else _CHORD_S
         if since <= max(1, round(rest * rate)):
             return True, FAR
         return False, max(close, state.last_onset) + round(_RING_S * rate)
+
+
+class Successor:
+    """Another model of the same vocabulary hears what was played last, a little at a time, before it takes over.
+
+    Not thread-safe: the engine thread owns it.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+        self._state = generator.start(0)
+        self._heard = -FAR  # how many of the events, from the first one on
+
+    def hear(self, state: GeneratorState, wish: Wish, most: int) -> GeneratorState | None:
+        """Hear up to so many of the events that led to a state; that state as its own, once it has heard all."""
+        missing = state.count - self._heard
+        if not 0 <= missing <= len(state.trail):
+            missing, self._state = len(state.trail), self.generator.start(0)
+        left = max(missing - most, 0)
+        events = state.trail[len(state.trail) - missing : len(state.trail) - left]
+        self._state = ours = self.generator.prime(self._state, np.array(events, np.int64), wish)
+        self._heard = state.count - left
+        if left:
+            return None
+        return replace(state, network=ours.network, logits=ours.logits, event=ours.event, before=ours.before)
 
 
 def _taken(state: GeneratorState, transpose: int) -> tuple[int, ...]:
@@ -232,7 +255,7 @@ def _taken(state: GeneratorState, transpose: int) -> tuple[int, ...]:
     return tuple(sounding | {pitch for pitch in heard if 0 <= pitch < PITCHES})
 
 
-_REST_S, _CHORD_S, _GRACE_S, _RING_S = 0.15, 0.03, 2.0, 1.5
+_REST_S, _CHORD_S, _GRACE_S, _RING_S, _SHORT_RING_S = 0.15, 0.03, 2.0, 1.5, 0.4
 _REST_LIMIT_S = 2.0
 
 _CHUNK = 512

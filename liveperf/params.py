@@ -164,7 +164,7 @@ class Params:
     answer_shortest_s: float = _row(2.0, 0.5, 60, "s", "answer: the shortest answer.", "exponential")
     answer_longest_s: float = _row(30.0, 0.5, 300, "s", "answer: the longest answer.", "exponential")
     turn_bars: int = _row(
-        0, 0, 64, "bars", "answer: it answers for so many bars of 4/4, and begins on the beat; 0 = by your phrase."
+        0, 0, 64, "bars", "answer: it answers for so many bars of 4/4, and not a note longer; 0 = by your phrase."
     )
     idle_start_s: float = _row(
         8.0, 0, 600, "s", "answer: it starts by itself when nobody played this long; 0 = never.", "exponential"
@@ -178,16 +178,24 @@ class Params:
     def __post_init__(self) -> None:
         for row in table():
             object.__setattr__(self, row.name, row.check(getattr(self, row.name)))
+        self._check_order()
+
+    def _check_order(self) -> None:
         for low, high in ORDERED:
             least, most = getattr(self, low), getattr(self, high)
             if least > most:
                 raise ParamError(f"{low} {least:g} is above {high} {most:g}; swap them")
 
     def replace(self, **values: Any) -> Params:
-        """The same with other values; ParamError names an unknown parameter's nearest."""
-        for name in values:
-            row_named(name)
-        return dataclasses.replace(self, **values)
+        """The same with other values; ParamError names an unknown parameter's nearest.
+
+        Only those are looked at, for a swept knob asks for this a thousand times a second.
+        """
+        checked = {name: row_named(name).check(value) for name, value in values.items()}
+        changed = object.__new__(Params)
+        changed.__dict__.update(self.__dict__, **checked)
+        changed._check_order()
+        return changed
 
 
 @cache
@@ -200,10 +208,15 @@ def table() -> tuple[Row, ...]:
 
 def row_named(name: str) -> Row:
     """The row of a name; ParamError names the nearest if there is none."""
-    for row in table():
-        if row.name == name:
-            return row
-    raise ParamError(f"unknown parameter {name!r}{nearest(name, [row.name for row in table()])}")
+    row = _named().get(name)
+    if row is None:
+        raise ParamError(f"unknown parameter {name!r}{nearest(name, [row.name for row in table()])}")
+    return row
+
+
+@cache
+def _named() -> dict[str, Row]:
+    return {row.name: row for row in table()}
 
 
 def nearest(name: str, known: list[str]) -> str:

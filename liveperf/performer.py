@@ -10,18 +10,19 @@ from dataclasses import replace
 
 from liveperf.codec import Events, LiveEncoder
 from liveperf.events import EventType
-from liveperf.generator import Generator
+from liveperf.generator import TRAIL, Generator, Successor
 from liveperf.params import Params
 from liveperf.plan import Plan
 from liveperf.session import Action, Session, State, Trigger
 from liveperf.state import FAR, GeneratorState
 from liveperf.sync.beats import Beats
+from liveperf.timeline import BEATS_PER_BAR, steps_per_beat
 from liveperf.touch import MachineNote, Touch
 from liveperf.wish import wish
 
 __all__ = ["MachineNote", "Performer"]
 
-BEATS_IN_BAR = 4
+TEMPO_NEWS = 0.02  # a clock's tempo that differs by this part is planned for
 
 
 class Performer:
@@ -35,19 +36,22 @@ class Performer:
         self.generator = generator
         self.params = params
         self.plan = Plan(generator.start(seed))
+        self._successor: Successor | None = None
         self.keyboard = LiveEncoder()
         self.session = Session(params.mode)
         self.now = 0  # the last closed step
         self.beats = Beats()
-        self._tempo = 1.0  # of a MIDI clock, in units of the reference
+        self._tempo = self._told = 1.0  # of a MIDI clock, in units of the reference; as far as the wish knows
+        self._paced = params.speed  # the pace by which the ends of what sounds were reckoned
         self._chord: dict[int, None] = {}  # keys held below the split, in order
         self.wish = wish(params, generator.vocabulary.steps_per_second, params.speed)
         self._stale = False  # the committed state was told of another wish
         self._touch = Touch()
-        self._close = FAR
+        self._close, self._sharp = FAR, False  # when its turn ends, and whether not a note later
         self._struck = False  # a key, since the last step
-        self._releasing = self._beginning = self._panicking = self._turning = False  # at the next step
-        self._halted = False
+        self._releasing = self._beginning = self._panicking = False  # at the next step
+        self._turn_at = FAR
+        self.halted = False  # the song stands still, and nobody has asked for music since
         self._sent: list[MachineNote] = []
 
     # What comes in; it counts from the next step on.
@@ -81,40 +85,49 @@ class Performer:
             self._steer()
 
     def turn(self) -> None:
-        """The turn is handed over (a footswitch)."""
-        self._turning = True
+        """The turn is handed over (a footswitch): to the machine on the next beat, where there are any."""
+        soonest = self.now + 1
+        self._turn_at = min(self._turn_at, soonest if self.plays else self.beats.next(soonest))
 
     def set_params(self, params: Params) -> None:
         """From the next step on, play like this. What was planned otherwise is forgotten."""
         if params == self.params:
             return
         if params.mode != self.params.mode:
+            self.halted = False
             self.begin()
         self.params = params
         self._steer()
 
     def halt(self, halted: bool) -> None:
-        """The song stands still: end every note; silence until it goes on, or a key is struck (not in solo).
+        """The song stands still: end every note; silence until it goes on, or somebody asks for music: session.py.
 
         Where it goes on the mode begins anew, also if it was not the song's end but a panic that had silenced it.
         """
         silenced = self._panicking or self.session.state is State.FINISHED
-        if halted != self._halted or (silenced and not halted):
-            self._halted = halted
+        if halted != self.halted or (silenced and not halted):
+            self.halted = halted
             self.begin()
 
     def set_tempo(self, ratio: float) -> None:
         """The tempo of a MIDI clock, in units of the reference."""
         self._tempo = ratio
+        if abs(ratio / self._told - 1) > TEMPO_NEWS:
+            self._told = ratio
+            self._steer()
 
     @property
     def pace(self) -> float:
         """How much faster the music runs than the model means it."""
         return self.params.speed * self._tempo
 
+    @property
+    def _known_pace(self) -> float:
+        return self.params.speed * self._told
+
     def _steer(self) -> None:
         chord = frozenset(pitch % 12 for pitch in self._chord)
-        asked = wish(self.params, self.generator.vocabulary.steps_per_second, self.params.speed, chord)
+        asked = wish(self.params, self.generator.vocabulary.steps_per_second, self._known_pace, chord)
         if asked == self.wish:
             return
         self.wish = asked
@@ -127,13 +140,32 @@ class Performer:
             self._stale = False
             self.plan.rewind(self.generator.retold(self.plan.committed, self.wish))
 
+    def _repace(self) -> None:
+        """What sounds is to end when it was to, by the clock on the wall, however fast the steps come now."""
+        ratio, self._paced = self._known_pace / self._paced, self._known_pace
+        state, now = self.plan.committed, self.now
+        own = tuple((pitch, now + round((end - now) * ratio)) for pitch, end in state.own)
+        self.plan.rewind(replace(state, own=own))
+
     def adopt(self, generator: Generator) -> None:
-        """Play on with another model, what sounds sounding on; ValueError for another vocabulary."""
+        """Play on with another model, what sounds sounding on, as soon as it has been let to `rehearse`.
+
+        ValueError for another vocabulary.
+        """
         if generator.vocabulary != self.generator.vocabulary:
             raise ValueError("a model of another vocabulary cannot take over")
-        self._refresh()
-        self.generator = generator
-        self.plan.rewind(generator.taken_over(self.plan.committed, self.wish))
+        self._successor = Successor(generator)
+
+    def rehearse(self, events: int = TRAIL) -> bool:
+        """Let the model that is to take over hear so many of the last events; whether there was one that did."""
+        successor = self._successor
+        if successor is None:
+            return False
+        state = successor.hear(self.plan.committed, self.wish, events)
+        if state is not None:
+            self.generator, self._successor, self._stale = successor.generator, None, False
+            self.plan.rewind(state)
+        return True
 
     def prime(self, events: Events) -> None:
         """Have heard a performance before the first step."""
@@ -145,7 +177,9 @@ class Performer:
         The keys and the pedal that are down stay down, for the human's hands and feet know nothing of it.
         """
         self._chord = dict(before._chord)
+        self._tempo, self._told = before._tempo, before._told
         self._steer()
+        self._paced = self._known_pace
         self._stale = True
         state, keyboard = before.plan.committed, before.keyboard
         self.keyboard = LiveEncoder(set(keyboard.keys), set(keyboard.sustained), keyboard.pedal)
@@ -155,13 +189,15 @@ class Performer:
             state = self.generator.feed(state, event, self.wish, own=False)
         self.plan.rewind(replace(state, eager=False))
         self.now = max(before.now, state.step)
-        self.beats, self._tempo, self._halted = before.beats, before._tempo, before._halted
-        self._turning, self._panicking = before._turning, before._panicking
+        self.beats, self.halted = before.beats, before.halted
+        self._turn_at, self._panicking = before._turn_at, before._panicking
         session, _ = before.session.after(Trigger.DONE, self.now)
         if session.plays or session.mode != self.params.mode:
             session = Session(self.params.mode, changed=self.now)
         quiet = self.now if session.quiet is None else session.quiet
         self.session = replace(session, quiet=None if held else quiet)
+        if before._successor is not None:
+            self.adopt(before._successor.generator)
 
     def release(self) -> None:
         """End every note of the machine at the next step; whoever's turn it is, it stays his."""
@@ -177,13 +213,13 @@ class Performer:
         What came before it in the same step begins nothing any more.
         """
         self.lift()
-        self._panicking, self._turning, self._struck = True, False, False
+        self._panicking, self._turn_at, self._struck = True, FAR, False
 
     def end(self) -> None:
         """Let the machine come to rest at the next opportunity (solo: for good)."""
         self.plan.rewind()
         self.session = replace(self.session, state=State.ENDING)
-        self._close = self.now + 1
+        self._close, self._sharp = self.now + 1, False
 
     # Time.
 
@@ -195,12 +231,11 @@ class Performer:
     @property
     def next_due(self) -> int:
         """The next step at which there is something to do; FAR for never."""
-        due = FAR
         if self._called:
             return self.now + 1
-        timer = self._timer()
+        due, timer = self._turn_at, self._timer()
         if timer is not None:
-            due = timer[0]
+            due = min(due, timer[0])
         committed = self.plan.committed
         if self.plays:
             due = min(due, self.plan.next_step or 0)
@@ -235,19 +270,22 @@ class Performer:
     @property
     def _called(self) -> bool:
         """Whether something has come in that the next step has to see to."""
-        return self.keyboard.pending or self._releasing or self._beginning or self._panicking or self._turning
+        told = self._releasing or self._beginning or self._panicking or self._turn_at <= self.now + 1
+        return told or self.keyboard.pending or self._paced != self._known_pace
 
     def _timer(self) -> tuple[int, Trigger] | None:
-        if self._halted:
+        if self.halted:
             return None
         timer = self.session.timer(self.params, self.rate)
-        if timer is not None and timer[1] is Trigger.GAP:
-            return self.beats.next(timer[0]), Trigger.GAP
+        if timer is not None and timer[1] in (Trigger.GAP, Trigger.IDLE):
+            return self.beats.next(timer[0]), timer[1]
         return timer
 
     # One step.
 
     def _run(self, step: int) -> None:
+        if self._paced != self._known_pace:
+            self._repace()
         self._refresh()
         if self._releasing:
             self._releasing = False
@@ -261,8 +299,8 @@ class Performer:
             self._trigger(Trigger.PANIC, step)
         if self.keyboard.pending:
             self._listen(step)
-        if self._turning:
-            self._turning = False
+        if self._turn_at <= step:
+            self._turn_at, self.halted = FAR, False
             self._trigger(Trigger.TURN, step)
         timer = self._timer()
         if timer is not None and timer[0] <= step:
@@ -277,11 +315,11 @@ class Performer:
         """Take in what the human did."""
         if self._struck:
             self._struck = False
-            self._halted = self._halted and self.params.mode == "solo"  # who plays, wants to play
+            self.halted = self.halted and self.params.mode == "solo"  # who plays, wants to play
             self._trigger(Trigger.KEY, step)
         state = self.generator.pass_time(self.plan.committed, step, self.wish)
         ended, started = self.keyboard.close(state.sounding)
-        ended = sorted({*ended, *self.generator.expired(state, self.wish.note_limit, FAR)})
+        ended = sorted({*ended, *self.generator.expired(state, FAR)})
         vocabulary = self.generator.vocabulary
         first = vocabulary.first
         state = self._end_notes(state, ended)
@@ -309,7 +347,7 @@ class Performer:
         self.plan.rewind(replace(state, eager=False))
 
     def _trigger(self, trigger: Trigger, step: int) -> None:
-        if self._halted and trigger is not Trigger.PANIC:
+        if self.halted and trigger is not Trigger.PANIC:
             return
         self.session, action = self.session.after(trigger, step)
         if action is Action.NONE:
@@ -320,9 +358,11 @@ class Performer:
             return
         state = self.plan.committed
         if action is Action.ANSWER:
-            self._close = step + self._answer_steps()
+            self._close, self._sharp = step + self._answer_steps(), bool(self.params.turn_bars)
         elif action is Action.END:
-            self._close = step
+            self._close, self._sharp = step, False
+        if action in (Action.ANSWER, Action.START, Action.JOIN):
+            self._turn_at = FAR  # it has the turn: who was to hand it over on the next beat need not
         if action in (Action.ANSWER, Action.START):
             state = replace(self.generator.pass_time(state, step, self.wish), eager=True, turn=step)
         elif action is Action.JOIN:
@@ -348,12 +388,12 @@ class Performer:
     def _answer_steps(self) -> int:
         if not self.params.turn_bars:
             return self.session.answer_steps(self.params, self.rate)
-        beat_s = 60 / self.params.reference_bpm  # as the model's time counts, whatever the clock's tempo
-        steps = self.params.turn_bars * BEATS_IN_BAR * beat_s * self.generator.vocabulary.steps_per_second
-        return round(steps * self.params.speed)
+        rate, params = self.generator.vocabulary.steps_per_second, self.params  # bars, whatever the clock's tempo
+        beats = params.turn_bars * BEATS_PER_BAR
+        return round(beats * steps_per_beat(rate, params.reference_bpm, params.speed))
 
     def _plan_event(self, floor: int) -> None:
-        planned = self.generator.generate(self.plan.head, self.wish, floor, self._close)
+        planned = self.generator.generate(self.plan.head, self.wish, floor, self._close, self._sharp)
         if planned is None:
             self.plan.complete = True
         else:

@@ -2,7 +2,8 @@
 
 A transition that is not in the table changes nothing.
 
-After a panic the machine is silent in every mode, for as long as nobody asks for music:
+After a panic the machine is silent in every mode, and while a song stands still (MIDI's Stop), too, for as long as
+nobody asks for music:
 
 | mode   | what asks for it                                           | what does not                            |
 |--------|------------------------------------------------------------|------------------------------------------|
@@ -10,8 +11,9 @@ After a panic the machine is silent in every mode, for as long as nobody asks fo
 | solo   | the turn                                                   | a key: it hears it, and stays silent     |
 | duet   | a key: it joins in; or the turn                            | keys that were down as the panic came    |
 
-In each of them, a change of mode and a song's Start or Continue (MIDI) do: these begin the mode anew. The panic
-itself does not, for a DAW sends one whenever it stops.
+In each of them, a change of mode and a song's Start or Continue (MIDI) do: these begin the mode anew. Whoever asks
+in another way while the song stands still waits for it no more. Neither Stop nor panic begins anything, for a DAW
+sends both together.
 """
 
 from __future__ import annotations

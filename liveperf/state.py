@@ -17,8 +17,8 @@ class GeneratorState:
     """Everything that the next event depends on, besides the parameters.
 
     step: where the performance is. logits [V]: of the next event. own: the machine's sounding pitches and the step
-    of their onset; others: those that the human holds. seed: of the random choice to come. event, before: the last
-    event fed and the network's state before it, so that it can be fed again when something else is asked for.
+    by which each ends; others: those that the human holds. seed: of the random choice to come. event, before: the
+    last event fed and the network's state before it, so that it can be fed again when something else is asked for.
     """
 
     network: NetworkState
@@ -37,8 +37,10 @@ class GeneratorState:
     last_note: int = 0  # the step of the last note event, whosever
     turn: int = 0  # the step at which the machine began to play
     recent: tuple[tuple[int, int], ...] = ()  # (step, pitch) of the machine's last onsets
-    surplus: float = 0.0  # notes that it has played beyond what was asked for, those of long ago forgotten
-    trail: tuple[int, ...] = ()  # the last events, for another model to hear
+    asked: float = 0.0  # the density of the wish under which it last played on
+    surplus: float = 0.0  # notes that it has played beyond that, those of long ago forgotten
+    trail: tuple[int, ...] = ()  # the last events, for another model to hear,
+    count: int = 0  # of so many
 
     @property
     def sounding(self) -> frozenset[int]:
@@ -69,6 +71,7 @@ class GeneratorState:
             self.last_note,
             self.turn,
             self.recent,
+            self.asked,
             self.surplus,
             self.event,
             self.trail,

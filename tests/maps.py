@@ -78,11 +78,11 @@ def entries(draw: st.DrawFn) -> Entry:
 
 
 @st.composite
-def maps(draw: st.DrawFn, size: int = 8) -> ControlMap:
+def maps(draw: st.DrawFn, size: int = 8, least: int = 0) -> ControlMap:
     """A map without two entries on one knob."""
     chosen: list[Entry] = []
     taken: set[Any] = set()
-    for entry in draw(st.lists(entries(), max_size=size)):
+    for entry in draw(st.lists(entries(), min_size=least, max_size=size)):
         if taken.isdisjoint(entry.addresses()):
             taken.update(entry.addresses())
             chosen.append(entry)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from liveperf.bias import MEMORY_S, MOST, OFTENER, RECENT, Bias, repeated
+from liveperf.bias import MEMORY_S, MOST, OFTENER, RECENT, Bias, repeated, surplus
 from liveperf.conditioning import Conditioning
 from liveperf.events import OORE, Event, EventType
 from liveperf.generator import Generator
@@ -107,7 +107,7 @@ def test_what_was_too_much_for_long_is_made_up_for(steers: bool) -> None:
 
     def time_passes(surplus: float) -> float:
         state = replace(dice_state(), step=10_000, recent=tuple((10_000 - 31 * i, 60) for i in range(16)))
-        bias = Bias(OORE, steers).of(replace(state, surplus=surplus), wish(Params(density=4), 125))
+        bias = Bias(OORE, steers).of(replace(state, surplus=surplus, asked=4.0), wish(Params(density=4), 125))
         assert bias is not None
         return float(np.exp(state.logits[shifts] + bias[shifts]).sum())
 
@@ -123,11 +123,32 @@ def test_the_surplus_is_what_was_played_less_what_was_asked_for_and_is_forgotten
         assert generator.feed(state, note, asked, own).surplus == expected
         assert generator.feed(state, second, asked, own).surplus == -4 * own
     assert generator.pass_time(state, 300, asked).surplus == 0  # who does not play owes nothing
-    state = replace(state, surplus=8.0)
-    silent = wish(Params(), 125)
+    state = replace(state, asked=4.0, surplus=200.0)
     for _ in range(round(MEMORY_S)):
-        state = generator.feed(state, second, silent, own=True)
-    assert state.surplus == pytest.approx(8 / np.e)
+        state = generator.feed(state, second, asked, own=True)
+    owed = sum(4 * np.exp(-second / MEMORY_S) for second in range(round(MEMORY_S)))
+    assert state.surplus == pytest.approx(200 / np.e - owed)
+
+
+def test_what_was_played_before_anything_was_asked_for_is_nothing_to_make_up_for() -> None:
+    generator = Generator(dice_bundle()[0])
+    state, note = generator.start(0), OORE.index(Event(EventType.NOTE_ON, 60))
+    for density, expected in ((0, 0), (4, 1), (4, 2), (0, 0), (8, 1), (4, 1)):
+        asked = wish(Params(density=density), 125)
+        assert surplus(state, asked) == expected - bool(density)
+        state = replace(generator.feed(state, note, asked, own=True), own=())
+        assert state.surplus == expected
+
+
+def test_a_model_that_is_told_is_slowed_by_what_it_does_and_not_by_what_it_did() -> None:
+    asked = wish(Params(density=4), 125)
+    now, before = (tuple((last - 3 * i, 60) for i in range(50)) for last in (1000, 860))
+    shifts, passes = slice(256, 381), []
+    for recent in (now, before):
+        bias = Bias(OORE, steers=False).of(replace(dice_state(), step=1000, recent=recent), asked)
+        assert bias is not None
+        passes.append(float(bias[shifts].mean()))
+    assert passes[0] > 2 * passes[1] > 0
 
 
 def test_what_is_remembered_does_not_grow() -> None:

@@ -47,18 +47,19 @@ def test_feeding_changes_nothing_in_place(generator: Generator) -> None:
 
 def test_the_state_knows_whose_notes_sound_and_when_they_began(generator: Generator) -> None:
     state = fed(generator, Event(SHIFT, 10), Event(ON, 60), Event(ON, 64), Event(SHIFT, 5), Event(OFF, 60))
-    assert state.own == ((64, 10),) and state.others == frozenset() and state.step == 15
+    assert state.own == ((64, 10 + asked().note_limit),) and state.others == frozenset() and state.step == 15
     state = generator.feed(state, OORE.index(Event(ON, 72)), asked(), own=False)
     assert state.others == {72} and state.sounding == {64, 72} and state.struck
 
 
 def test_a_note_ends_at_its_limit_before_anything_else_happens(generator: Generator) -> None:
-    state = fed(generator, Event(ON, 60))
+    short = asked(note_limit_s=0.4, polyphony=1)
+    state = generator.feed(generator.start(0), OORE.index(Event(ON, 60)), short, own=True)
     for _ in range(200):
-        planned = generator.generate(state, asked(note_limit_s=0.4, polyphony=1), 0, FAR)
+        planned = generator.generate(state, short, 0, FAR)
         assert planned is not None
         state = planned[1]
-        assert all(state.step - onset <= 50 for _, onset in state.own)
+        assert all(state.step <= end <= state.step + 50 for _, end in state.own)
 
 
 def test_after_time_has_passed_nothing_lands_before_now(generator: Generator) -> None:

@@ -584,6 +584,30 @@ def test_speed_changes_what_a_second_is() -> None:
         assert performer.rate == RATE * speed
 
 
+@pytest.mark.parametrize("speed", [0.25, 4.0])
+def test_another_speed_ends_nothing_before_its_time_nor_after_it(speed: float) -> None:
+    performer, _ = a_performer("solo", polyphony=128)
+    performer.run_until(4 * RATE)
+    now, before = performer.now, dict(performer.plan.committed.own)
+    for one in (1.7, 0.3, speed):
+        performer.set_params(performer.params.replace(speed=one))
+        performer.plan_ahead()
+    ended = [note for note in performer.run_until(now + 1) if not note.velocity]
+    after = {pitch: end for pitch, end in performer.plan.committed.own if pitch in before}
+    assert len(after) > 5 and len(ended) < 3  # the model lets go of some
+    for pitch, end in after.items():
+        assert end - now == pytest.approx((before[pitch] - now) * speed, abs=0.51)
+
+
+def test_density_and_the_longest_note_are_as_asked_at_a_clocks_tempo_too() -> None:
+    performer, _ = a_performer("solo", density=4.0, speed=2.0)
+    for tempo, told in ((2.0, 2.0), (1.97, 2.0), (1.0, 1.0), (0.5, 0.5)):
+        performer.set_tempo(tempo)
+        assert performer.wish.density == 4.0 / 2.0 / told
+        assert performer.wish.note_limit == round(5.0 * RATE * 2.0 * told)
+        assert performer.rate == RATE * 2.0 * tempo
+
+
 def test_a_turn_handed_over_by_foot() -> None:
     performer, _ = a_performer("answer", idle_start_s=0.0)
     performer.note_on(60, 80)
@@ -598,9 +622,31 @@ def test_a_turn_handed_over_by_foot() -> None:
     assert set(onsets(performer.run_until(202))) == {202}
 
 
+def test_where_there_are_beats_it_begins_on_one_whoever_asks() -> None:
+    for presses, begins in ((0, 138), (1, 76), (2, 76)):  # of its own accord, or by foot; twice is once
+        performer, _ = a_performer("answer", idle_start_s=1.0)
+        performer.beats = Beats(first=13.5, length=62.5)
+        performer.run_until(20)
+        for _ in range(presses):
+            performer.turn()
+        assert onsets(performer.run_until(300))[0] == begins
+    performer.turn()  # to be rid of it does not wait
+    assert not onsets(performer.run_until(301)) and not performer.plays
+
+
+def test_a_turn_that_waits_for_its_beat_is_none_where_it_has_begun_meanwhile() -> None:
+    performer, _ = a_performer("duet")
+    performer.beats = Beats(first=0.0, length=62.5)
+    performer.run_until(10)
+    performer.turn()
+    performer.run_until(20)
+    performer.note_on(60, 80)  # it joins in
+    assert onsets(performer.run_until(20 + RATE)) and performer.session.state is State.PLAYING
+
+
 def test_answers_begin_on_the_beat_and_last_whole_bars() -> None:
     for bars in (1, 2):
-        performer, dice = a_performer("answer", idle_start_s=0.0, turn_bars=bars)
+        performer, dice = a_performer("answer", idle_start_s=0.0, turn_bars=bars, note_limit_s=0.3)
         dice.liveliness = 1.0
         performer.beats = Beats(first=13.5, length=62.5)
         performer.note_on(60, 80)
@@ -611,8 +657,8 @@ def test_answers_begin_on_the_beat_and_last_whole_bars() -> None:
         assert begin >= 21 + round(0.7 * RATE)
         assert min(abs(begin - (13.5 + 62.5 * beat)) for beat in range(10)) <= 0.5
         bar = 4 * 0.5 * RATE  # at the reference tempo of 120
-        last = onsets(answer)[-1]
-        assert begin + bars * bar - 2.1 * RATE <= last <= begin + bars * bar + 2.1 * RATE
+        assert bar * bars - bar / 4 < onsets(answer)[-1] - begin < bar * bars  # no note in the next bar,
+        assert bar * bars < answer[-1].step - begin < bar * bars + bar / 4  # and none that rings there for long
 
 
 def test_however_often_a_knob_is_turned_between_two_notes_the_last_position_counts() -> None:
@@ -649,6 +695,7 @@ def test_another_model_plays_on_while_what_sounds_goes_on_sounding() -> None:
     assert own
     other, other_dice = dice_bundle(liveliness=2.0)
     performer.adopt(Generator(other))
+    assert performer.rehearse() and not performer.rehearse()
     assert performer.plan.committed.own == own
     assert [OORE.index(event) for event in other_dice.history(performer.plan.committed)] == list(
         performer.plan.committed.trail
@@ -683,3 +730,19 @@ def test_a_song_that_stands_still_silences_it_until_it_goes_on_or_a_key_is_struc
     performer.halt(False)
     if mode == "solo":
         assert onsets(performer.run_until(72 * RATE))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("panics", [False, True])
+@pytest.mark.parametrize("wake", ["the turn", "another mode", "Continue"])
+def test_while_a_song_stands_still_whoever_asks_for_music_has_it(mode: str, wake: str, panics: bool) -> None:
+    performer = playing(mode)
+    performer.halt(True)
+    if panics:
+        performer.panic()
+    performer.lift()
+    assert not onsets(performer.run_until(performer.now + 30 * RATE))
+    WAKES[wake](performer)
+    wakes = (mode, wake) != ("duet", "Continue")  # which waits for a key
+    assert bool(onsets(performer.run_until(performer.now + 5 * RATE))) == wakes
+    assert not performer.halted

@@ -69,6 +69,19 @@ def test_it_is_as_dense_as_it_is_asked_to_be_within_a_second_or_two(name: str) -
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("before", "density"), [(16, 2), (16, 4), (0, 4), (0, 8)])
+def test_a_density_that_was_turned_is_obeyed_after_a_few_seconds_and_for_the_whole_minute(
+    name: str, before: float, density: float
+) -> None:
+    performer = Performer(Generator(bundle.load(name)), Params(mode="solo", density=before), seed=1)
+    performer.run_until(30 * 125)
+    performer.set_params(performer.params.replace(density=density))
+    performer.run_until(34 * 125)
+    notes = sum(note.velocity > 0 for note in performer.run_until(94 * 125))
+    assert notes / 60 == pytest.approx(density, rel=0.25)
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("density", [2, 4, 8, 16])
 @pytest.mark.parametrize("seed", [1, 2, 6])
 def test_each_minute_has_as_many_notes_as_it_is_asked_for(name: str, density: float, seed: int) -> None:

@@ -15,7 +15,7 @@ from liveperf.mapping.encoders import CODINGS
 from liveperf.mapping.knobs import Entry, MapError
 from liveperf.mapping.pairs import Pair
 from liveperf.mapping.sources import FINE, SOURCES, Address
-from liveperf.params import ParamError, Params, table
+from liveperf.params import ParamError, Params
 
 PRESSED = 64  # a controller is pressed from this value on, as a pedal is
 SWEPT = 128  # no value: it has moved on since it was pressed, as faders do and buttons do not
@@ -60,13 +60,7 @@ class ControlMap:
         return self._found.get((kind, number, getattr(message, "channel", -1)))
 
 
-DEFAULT = ControlMap(
-    tuple(
-        Entry("cc", number, name)
-        for number, name in ((1, "density"), (74, "temperature"), (7, "loudness"))
-        if any(row.name == name for row in table())
-    )
-)
+DEFAULT = ControlMap((Entry("cc", 1, "density"), Entry("cc", 74, "temperature"), Entry("cc", 7, "loudness")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +175,9 @@ def _turn(entry: Entry, held: Held, message: mido.Message, current: Any) -> tupl
     if entry.pick_up and held.given != current:
         passed = last is not None and min(last * top, position) <= place <= max(last * top, position)
         if not passed and abs(position - place) > 1 and entry.at(held.part) != current:
-            return held, None
+            return replace(
+                held, given=None
+            ), None  # it is to meet the value anew, also if that comes back to what it was
     value = entry.at(held.part)
     return replace(held, given=value), value
 

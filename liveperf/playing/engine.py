@@ -7,9 +7,10 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from liveperf.clock import Clock, prefer_this_thread
+from liveperf.generator import TRAIL
 from liveperf.mapping.controls import DEFAULT, Action, ControlMap, Mapper, feedback
 from liveperf.mapping.knobs import Entry
 from liveperf.params import ParamError, Params
@@ -27,6 +28,8 @@ LEAD_S = 0.005  # a step is closed, and its notes handed over, this long before 
 TOLERANCE_S = 0.050  # later than this, the timeline moves instead of bunching notes up
 SETTLE_S = 0.010  # while a knob is swept, no more often than this is anything planned that is not yet due
 BEAT_S = 0.1  # a sign of life at least this often
+STANDING = "silent, as it was stopped, until Start, the turn or another mode"
+REHEARSED = 8  # events at a time that a model hears before it takes over: a millisecond
 LEDGER_S = 1.0  # the ledger ends a note this long after the performer should have
 
 
@@ -79,6 +82,9 @@ class Engine:
         self.channel = channel
         self._output, self._clock, self._tell = output, clock, tell
         self._mapper = Mapper(controls)
+        self._turned: tuple[Entry, Params] | None = (
+            None  # the knob that was turned last, and what is not in force yet
+        )
         self._rate = performer.generator.vocabulary.steps_per_second
         self._metronome = legacy.metronome if legacy else self._begin()
         self._legacy, self._hand = legacy, legacy.hand if legacy else None
@@ -160,10 +166,13 @@ class Engine:
 
     def work(self) -> float:
         """Close the steps whose time has come, or plan ahead; returns until when to wait (s)."""
+        self._obey()
         now = self._clock.now()
         self._catch_up(now)
         if now >= self._metronome.lost_at:
             self._follow(self._metronome.advance(now, self.performer.now))
+        if self.performer.rehearse(REHEARSED):
+            return now
         begun = self._clock.now()
         if now >= self._plan_at and self.performer.plan_ahead():
             self.steps.add(self._clock.now() - begun)
@@ -185,7 +194,9 @@ class Engine:
     def _take(self, item: Item) -> None:
         if isinstance(item, Received):
             self._receive(item)
-        elif isinstance(item, Change):
+            return
+        self._obey()
+        if isinstance(item, Change):
             self._change(item)
         elif isinstance(item, Set):
             with contextlib.suppress(ParamError):
@@ -199,11 +210,12 @@ class Engine:
         late = now - self.timeline.time_of(self.performer.next_due)
         if late > TOLERANCE_S:
             self._metronome.delay(late, now)
-            self.performer.beats = self._metronome.beats
+            self._keep_time()
             self.counts.delays += 1
         step = self.timeline.step_at(now + LEAD_S)
         if step <= self.performer.now:
             return
+        self._obey()
         limit_s = self.performer.params.note_limit_s + LEDGER_S
         for note in self.performer.run_until(step):
             at = self.timeline.time_of(note.step)
@@ -212,13 +224,16 @@ class Engine:
 
     def _receive(self, received: Received) -> None:
         performer, message = self.performer, received.message
-        outcome = self._mapper.receive(message, performer.params)
+        outcome = self._mapper.receive(message, self._turned[1] if self._turned else performer.params)
+        if outcome.values and outcome.entry is not None:
+            self._turn(outcome.entry, outcome.values)
+        else:
+            self._obey()
         key = (message.channel, message.note) if message.type in ("note_on", "note_off") else None
         if key in self._keys and (message.type == "note_off" or not message.velocity):
             self._keys.discard(key)  # whatever it is a knob for by now
             performer.note_off(message.note)
         elif outcome.consumed:
-            self._set(performer.params.replace(**outcome.values), outcome.entry)
             for action in outcome.actions:
                 self._act(action)
         elif key is not None and message.type == "note_on" and message.velocity > 0:
@@ -232,6 +247,18 @@ class Engine:
         elif message.type in MESSAGES:
             sixteenths = message.pos if message.type == "songpos" else 0
             self._follow(self._metronome.receive(message.type, received.at, performer.now, sixteenths))
+
+    def _turn(self, entry: Entry, values: dict[str, Any]) -> None:
+        """A knob asks for other values: they count from the next step on, or before anything else comes in."""
+        if self._turned and self._turned[0] is not entry:
+            self._obey()
+        self._turned = entry, (self._turned[1] if self._turned else self.performer.params).replace(**values)
+
+    def _obey(self) -> None:
+        """Follow a knob to where it is by now: however often it was turned, once."""
+        if self._turned:
+            (entry, params), self._turned = self._turned, None
+            self._set(params, entry)
 
     def _control(self, number: int, value: int) -> None:
         if number == PEDAL:
@@ -257,7 +284,8 @@ class Engine:
         plan, heard = self.performer.plan, primed.heard
         if primed.generator is self.performer.generator:
             memory = {name: getattr(heard, name) for name in ("network", "logits", "event", "before", "trail")}
-            plan.rewind(replace(plan.committed, **memory))
+            count = plan.committed.count + TRAIL + 1  # a model that is about to take over is to hear it, too: anew
+            plan.rewind(replace(plan.committed, count=count, **memory))
 
     def _change(self, change: Change) -> None:
         if change.channel not in (None, self.channel):
@@ -280,8 +308,7 @@ class Engine:
         self.performer.set_params(params)
         self._plan_at = self._planned + SETTLE_S
         self._metronome.set_params(params, self.performer.now)
-        self.performer.set_tempo(self._metronome.tempo)
-        self.performer.beats = self._metronome.beats
+        self._keep_time()
         self._show(before, moved)
 
     def _show(self, before: Params | None, moved: Entry | None = None) -> None:
@@ -299,10 +326,15 @@ class Engine:
                 self.performer.halt(False)
                 if event is ClockEvent.STARTED:
                     self.performer.begin()
-            elif event is ClockEvent.LOST and metronome.running:
-                self._tell(f"the MIDI clock is lost; carrying on at {metronome.bpm:.1f} bpm")
+            elif event is ClockEvent.LOST:
+                carries_on = f"carrying on at {metronome.bpm:.1f} bpm"
+                self._tell(f"the MIDI clock is lost; {STANDING if self.performer.halted else carries_on}")
             elif event is ClockEvent.FOUND:
                 self._tell(f"following a MIDI clock at {metronome.bpm:.1f} bpm")
         if events:
-            self.performer.set_tempo(metronome.tempo)
-            self.performer.beats = metronome.beats
+            self._keep_time()
+
+    def _keep_time(self) -> None:
+        """The performer goes by the metronome."""
+        self.performer.set_tempo(self._metronome.tempo)
+        self.performer.beats = self._metronome.beats

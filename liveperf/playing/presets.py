@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import logging
+from dataclasses import fields, replace
 from pathlib import Path
 
 from liveperf.events import Vocabulary
@@ -12,6 +13,8 @@ from liveperf.model import bundle
 from liveperf.params import Params, nearest
 from liveperf.playing.items import Change
 from liveperf.setup.config import Config, ConfigError, find_preset, load, shipped_presets
+
+LOG = logging.getLogger(__name__)
 
 
 class Presets:
@@ -59,10 +62,15 @@ class Presets:
     def take(self, name: str) -> Change:
         """What the engine is to change for a preset of a name or file, be it in the list or not.
 
-        What it does not name is as in a fresh setup, but for ports, map and model, which stay. Raises as `change`.
+        Parameters that it does not name are as in a fresh setup; map and model stay. All else that it names stays,
+        too: ports and channels are for the start. Raises as `change`.
         """
-        setup = load(find_preset(name), replace(self.setup, params=Params()))
+        asked = load(find_preset(name), replace(self.setup, params=Params()))
+        setup = replace(self.setup, params=asked.params, map=asked.map, model=asked.model)
         change = self.turn_to(setup)
+        others = [one.name for one in fields(Config) if getattr(asked, one.name) != getattr(setup, one.name)]
+        if others:
+            LOG.info(f"preset {Path(name).stem}: its {', '.join(others)} would count at a start with it only")
         self._number = self.names.index(name) if name in self.names else self._number
         self.current = Path(name).stem
         return change

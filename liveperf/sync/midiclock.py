@@ -25,8 +25,8 @@ class ClockEvent(Enum):
     FOUND = "there is a clock, and its tempo is known"
     LOST = "no tick for LOST_S; the beats carry on at the last tempo"
     TEMPO = "the tempo has changed by more than NEWS since it was last told"
-    STARTED = "the first tick after Start has come: the song begins now"
-    CONTINUED = "the first tick after Continue has come: the song goes on now"
+    STARTED = "the first tick after Start has come, or there is no clock: the song begins now"
+    CONTINUED = "the same after Continue: the song goes on now"
     MOVED = "the song is somewhere else from now on: Song Position while it ran"
     STOPPED = "the song stands still; the clock may go on"
 
@@ -71,7 +71,7 @@ class Follower:
 
         Continuous and never backwards while it runs, until a Start, Continue or Song Position.
         """
-        if self._armed or not self.running:
+        if not self.running or self._waits:
             return self._cue
         return max(self.beats.position_at(time_s) - self.song_start, self._cue)
 
@@ -81,13 +81,13 @@ class Follower:
             case "clock":
                 return self.tick(at_s)
             case "start":
-                return self.start()
+                return self.start(at_s)
             case "continue":
-                return self.resume()
+                return self.resume(at_s)
             case "stop":
                 return self.stop(at_s)
             case "songpos":
-                return self.locate(sixteenths)
+                return self.locate(sixteenths, at_s)
         return ()
 
     def tick(self, at_s: float) -> tuple[ClockEvent, ...]:
@@ -128,27 +128,36 @@ class Follower:
         if now_s < self.lost_at:
             return ()
         found, self.found, self._pulse = self.found, False, None
-        return (ClockEvent.LOST,) if found else ()
+        lost = (ClockEvent.LOST,) if found else ()
+        return lost + self._arm(self._armed, self._cue, now_s) if self._armed else lost
 
-    def start(self) -> tuple[ClockEvent, ...]:
-        """Start: the next tick is the song's beat 0."""
-        return self._arm(ClockEvent.STARTED, 0.0)
+    def start(self, at_s: float) -> tuple[ClockEvent, ...]:
+        """Start: the next tick is the song's beat 0. Where there is no clock, the song begins at once."""
+        return self._arm(ClockEvent.STARTED, 0.0, at_s)
 
-    def resume(self) -> tuple[ClockEvent, ...]:
-        """Continue: at the next tick the song goes on from where it stands."""
-        return () if self.running else self._arm(ClockEvent.CONTINUED, self._cue)
+    def resume(self, at_s: float) -> tuple[ClockEvent, ...]:
+        """Continue: at the next tick, or without a clock at once, the song goes on from where it stands."""
+        return () if self.running else self._arm(ClockEvent.CONTINUED, self._cue, at_s)
 
-    def _arm(self, event: ClockEvent, cue: float) -> tuple[ClockEvent, ...]:
+    @property
+    def _waits(self) -> bool:
+        """Whether the song is about to begin, or to go on, with the next tick."""
+        return self._armed is not None and self._pulse is not None
+
+    def _arm(self, event: ClockEvent, cue: float, at_s: float) -> tuple[ClockEvent, ...]:
         self._armed, self._cue, self._untold = event, cue, False
-        return ()
+        if self._pulse:
+            return ()
+        self._armed, self.running = ClockEvent.MOVED, True  # the first tick, if one comes, knows better where
+        self.song_start = self.beats.position_at(at_s) - cue
+        return (event,)
 
     def stop(self, at_s: float) -> tuple[ClockEvent, ...]:
         """Stop: the song stands still, a tick after the last one that it has heard."""
-        running, self.running = self.running, False
-        armed, self._armed, self._untold = self._armed, None, False
-        if running and not armed:
+        if self.running and not self._waits:
             self._cue = self._next_tick(at_s)
-        return (ClockEvent.STOPPED,) if running else ()
+        self.running, self._armed, self._untold = False, None, False
+        return (ClockEvent.STOPPED,)  # though it stood still already: somebody else may have begun to play
 
     def _next_tick(self, at_s: float) -> float:
         """The song's beat of the tick that comes next."""
@@ -156,7 +165,7 @@ class Follower:
             return (self._pulse.index + 1) / TICKS - self.song_start
         return math.ceil(self.song_position(at_s) * TICKS) / TICKS
 
-    def locate(self, sixteenths: int) -> tuple[ClockEvent, ...]:
+    def locate(self, sixteenths: int, at_s: float) -> tuple[ClockEvent, ...]:
         """Song Position: sixteenths since the song's start, 0 to 16383; ValueError beyond.
 
         MIDI wants it while the song stands still. A song that runs goes on from there at the next tick.
@@ -164,7 +173,7 @@ class Follower:
         if not 0 <= sixteenths <= LAST_SIXTEENTH:
             raise ValueError(f"a song position is 0 to {LAST_SIXTEENTH} sixteenths, not {sixteenths}")
         cue = sixteenths / SIXTEENTHS
-        if self.running and not self._armed:
-            return self._arm(ClockEvent.MOVED, cue)
+        if self.running and not self._waits:
+            return self._arm(ClockEvent.MOVED, cue, at_s)
         self._cue = cue
         return ()

@@ -11,7 +11,7 @@ Easy, 1998, 1.2.10 and 6), its memory being limited. It is the delay-locked loop
   tempo has jumped: they are fitted anew, and it is believed that none was lost.
 - Jitter: measured, from second differences, which neither tempo nor ramp touches; the two rules above go by it.
 
-Measured with uniform jitter of +-2 ms, 150 runs each (tests/test_midiclock.py holds it to these numbers):
+Measured with uniform jitter of +-2 ms, 150 runs each (tests/sync/test_midiclock.py holds it to them):
 
 | clock | tempo off by | beats off by |
 |---|---|---|

@@ -20,7 +20,7 @@ class Size:
     lateness_s: float = 40.0
     phrases: int = 15
     knob_turns: int = 100
-    sweep_s: float = 20.0
+    sweep_s: float = 60.0
     pages_s: float = 60.0
     paints: int = 10
     frames_s: float = 10.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -198,6 +199,17 @@ def test_pick_up_waits_for_the_value() -> None:
     assert desk.params.loudness == pytest.approx(240 / 127)
 
 
+def test_a_value_that_comes_back_is_to_be_met_anew_by_a_knob_that_has_moved_meanwhile() -> None:
+    desk = Desk({"cc": 1, "to": "loudness", "pick_up": True}, loudness=1.0)
+    desk.values("loudness", [control(1, 60), control(1, 70)])
+    first = desk.params
+    desk.params = first.replace(loudness=0.2)  # another preset
+    desk.take(control(1, 120))
+    desk.params = first  # and back
+    desk.take(control(1, 121))
+    assert desk.params == first
+
+
 def test_pick_up_beside_the_value() -> None:
     """An endless knob whose ring was set by feedback goes on from there, whichever way it is turned."""
     for value in (63, 65):
@@ -236,17 +248,27 @@ def sent(one: Entry, part: float) -> list[mido.Message]:
 
 @settings(deadline=None)
 @given(
-    KNOBS.filter(lambda one: one.pick_up and one.source != "cc14"), params(), st.lists(st.floats(0, 1), min_size=1)
+    KNOBS.filter(lambda one: one.pick_up and one.source != "cc14"),
+    params(),
+    st.floats(0, 1),
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1),
 )
-def test_pick_up_never_jumps(one: Entry, before: Params, travel: list[float]) -> None:
-    """A value goes no further than the hand that turns it, but for rounding, or one step of the knob."""
+def test_pick_up_never_jumps(one: Entry, before: Params, away: float, travel: list[tuple[float, bool]]) -> None:
+    """A value goes no further than the hand that turns it, but for rounding, or one step of the knob.
+
+    Whatever others have turned it to in between, and back again.
+    """
+    there = one.row.at(away)
     mapper, top = Mapper(ControlMap((one,))), SOURCES[one.source].top
     last: float | None = None
 
     def rounding(part: float) -> float:
         return abs(one.part(one.at(part)) - part)
 
-    for part in travel:
+    for part, others in travel:
+        if others:
+            with contextlib.suppress(ParamError):
+                before, there = before.replace(**{one.to: there}), getattr(before, one.to)
         here = round(part * top) / top
         old = one.part(getattr(before, one.to))
         for message in sent(one, part):

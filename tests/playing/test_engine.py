@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import mido
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from liveperf.events import OORE, Event, EventType
 from liveperf.generator import Generator
 from liveperf.mapping.controls import Action, ControlMap
 from liveperf.mapping.knobs import Entry
-from liveperf.params import MODES, Params, table
+from liveperf.params import MODES, Params
 from liveperf.performer import MachineNote, Performer
-from liveperf.playing.engine import LEAD_S, Engine
+from liveperf.playing.engine import LEAD_S, LEDGER_S, Engine
 from liveperf.playing.items import Change, Do, Received, Set
 from liveperf.playing.output import Output, Release, Thru, _Stop
 from liveperf.state import FAR
 from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL, Owner
 from tests.dice import Dice, dice_bundle
 from tests.fakes import FakeClock, FakePort
+from tests.maps import maps, messages_of
 from tests.messages import bend, control, off, on, program
+from tests.test_performer import check_stream
 
 RATE = OORE.steps_per_second
 STEP_S = 1 / RATE
@@ -58,6 +61,9 @@ class Score:
     def plan_ahead(self) -> bool:
         return False
 
+    def rehearse(self, events: int) -> bool:
+        return False
+
     def note_on(self, pitch: int, velocity: int) -> None:
         self.told.append(("on", pitch, velocity, self.now))
 
@@ -88,6 +94,8 @@ class Score:
     def set_tempo(self, ratio: float) -> None:
         self.tempo = ratio
 
+    halted = False
+
 
 class CountingDice:
     """A network that counts its steps."""
@@ -100,6 +108,7 @@ class CountingDice:
         return self.dice.step(*arguments)
 
     def run(self, *arguments: Any) -> Any:
+        self.steps += len(arguments[0])
         return self.dice.run(*arguments)
 
 
@@ -238,6 +247,20 @@ def test_a_knob_that_does_not_fit_the_rest_stays_put() -> None:
     assert score.params == Params(highest_pitch=60, lowest_pitch=50)
 
 
+def test_what_has_piled_up_of_a_knob_is_obeyed_once_and_before_the_key_that_follows() -> None:
+    class Counting(Score):
+        def set_params(self, params: Params) -> None:
+            super().set_params(params)
+            self.told.append(("params", params.split, round(params.temperature, 1)))
+
+    band = Band(score := Counting(), controls=knobs({20: "split", 21: "temperature"}))
+    band.hear(
+        *(control(20, value) for value in range(61)), on(60), control(20, 40), control(21, 0), control(21, 127)
+    )
+    band.run(0.0)
+    assert score.told == [("params", 60, 1.0), ("on", 60, 64, 0), ("params", 40, 1.0), ("params", 40, 2.0)]
+
+
 def test_switches_panic_hand_over_the_turn_and_ask_for_presets() -> None:
     score, asked = Score(), list[Any]()
     controls = ControlMap(
@@ -299,6 +322,23 @@ def test_a_clock_makes_the_music_run_at_its_tempo() -> None:
     assert max(band.output.lateness.recent) < LEAD_S  # where the tempo changes, a step may come sooner than it was
 
 
+@pytest.mark.parametrize("bpm", [40, 120, 280])
+def test_what_the_network_has_heard_is_what_the_audience_has_at_any_tempo(bpm: float) -> None:
+    performer = dice("solo", note_limit_s=2.0)
+    cast(Dice, performer.generator.bundle.network).liveliness = 0.5  # it lets few notes go
+    band = Band(performer)
+    clock_ticks(band, 120, 4)
+    clock_ticks(band, bpm, 12 * bpm / 60)
+    begun: dict[int, float] = {}
+    lasted = []  # 3 s for each that the ledger had to end
+    for at, message in band.port.sent:
+        if message.type == "note_on":
+            begun[message.note] = at
+        else:
+            lasted.append(at - begun.pop(message.note))
+    assert max(lasted[len(lasted) // 3 :]) == pytest.approx(2.0, abs=0.1)
+
+
 def test_the_transport_starts_and_stops_the_music() -> None:
     performer = dice("solo")
     band = Band(performer)
@@ -312,6 +352,29 @@ def test_the_transport_starts_and_stops_the_music() -> None:
     band.hear(mido.Message("start"))
     clock_ticks(band, 120, 8)
     assert len(band.port.sent) > sent and performer.plays
+
+
+def test_a_sequencer_that_stops_and_quits_does_not_take_the_music_with_it() -> None:
+    said: list[Any] = []
+    band = Band(dice("solo"), tell=said.append)
+    clock_ticks(band, 120, 8)
+    band.hear(mido.Message("stop"))
+    band.run(1.0)
+    assert said[-1] == "the MIDI clock is lost; silent, as it was stopped, until Start, the turn or another mode"
+    asks: tuple[Any, ...] = (
+        Do(Action("turn")),
+        Received(band.clock.now(), mido.Message("start")),  # no ticks come with it
+        Change(Params(mode="answer", idle_start_s=0.5)),
+    )
+    for ask in asks:
+        sent = len(band.port.sent)
+        band.run(5.0)
+        assert len(band.port.sent) == sent
+        band.engine.put(replace(ask, at=band.clock.now()) if isinstance(ask, Received) else ask)
+        band.run(2.0)
+        assert len(band.port.sent) > sent
+        band.hear(mido.Message("stop"))
+        band.run(0.1)
 
 
 def test_an_answer_begins_on_the_beat_of_the_clock() -> None:
@@ -391,6 +454,34 @@ def test_another_model_and_other_knobs_take_over_while_it_plays() -> None:
     assert performer.generator is generator and performer.params.temperature == 0.5
     assert band.engine.controls.entries[0].to == "temperature"
     assert len(band.port.sent) > sent
+
+
+def test_a_model_that_takes_over_has_heard_all_and_held_nothing_up() -> None:
+    performer = dice("solo", density=8.0)
+    band = Band(performer)
+    band.run(20.0)
+    bundle, network = dice_bundle()
+    counted = CountingDice(network)
+    band.engine.put(Change(generator=Generator(replace(bundle, network=cast(Any, counted)))))
+    steps = []
+
+    def watched(call: Any, *arguments: Any) -> Any:
+        before = counted.steps
+        result = call(*arguments)
+        steps.append(counted.steps - before)
+        return result
+
+    for method in ("take", "work"):
+        setattr(band.engine, method, partial(watched, getattr(band.engine, method)))
+    was = performer.generator
+    band.run(0.0)
+    assert performer.generator is not was
+    state = performer.plan.committed
+    assert max(steps) < 20 and sum(steps) > 200  # it would else be twenty milliseconds at once
+    assert [OORE.index(event) for event in network.history(state)] == list(state.trail)
+    band.run(5.0)
+    history = [OORE.index(event) for event in network.history(performer.plan.committed)]
+    assert history[-256:] == list(performer.plan.committed.trail)
 
 
 def test_parameters_are_swapped_whole() -> None:
@@ -568,25 +659,55 @@ def random_message(dice: random.Random) -> mido.Message:
     return mido.Message("clock" if kind == "clock" else dice.choice(("start", "stop", "continue")))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_ten_thousand_random_control_messages_leave_every_law_in_force(seed: int) -> None:
-    """A knob on every parameter there is: notes stay paired, steps go forward, parameters stay valid."""
-    entries = [Entry("cc", number, row.name) for number, row in enumerate(table())]
-    actions = (Entry("cc", 90, "panic"), Entry("cc", 91, "turn"), Entry("program_change", None, "preset"))
-    performer, draw = dice("answer", seed), random.Random(seed)
-    band = Band(performer, controls=ControlMap((*entries, *actions)))
-    before = 0
+class Strict(Performer):
+    """A performer whose notes are held against what was asked for as they came."""
+
+    def run_until(self, step: int) -> list[MachineNote]:
+        before, params = self.now, self.params
+        notes = super().run_until(step)
+        assert self.now >= before
+        onsets = [note for note in notes if note.velocity]
+        for note in onsets:
+            assert params.lowest_pitch <= note.pitch <= params.highest_pitch
+            classes = self.wish.classes if self.wish.locked else frozenset()
+            assert not classes or (note.pitch - params.transpose) % 12 in classes
+        assert not onsets or len(self.plan.committed.own) <= params.polyphony
+        return notes
+
+
+@settings(max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(st.data(), maps(60, 30), st.integers(0, 99), st.sampled_from(MODES))
+def test_ten_thousand_random_control_messages_leave_every_law_in_force(
+    data: st.DataObject, control_map: ControlMap, seed: int, mode: str
+) -> None:
+    """Any map: notes stay paired, in range and in key, steps and the stream in order, parameters valid."""
+    turned, draw = data.draw(st.lists(messages_of(control_map), min_size=50)), random.Random(seed)
+    usual = dice(mode)
+    performer = Strict(usual.generator, usual.params)
+    band = Band(performer, controls=control_map)
+    begun: dict[int, tuple[float, float]] = {}
+    seen, limit_s = 0, performer.params.note_limit_s
     for _ in range(10_000):
-        band.hear(random_message(draw))
+        band.hear(draw.choice(turned) if draw.random() < 0.6 else random_message(draw))
         band.run(draw.choice((0.0, 0.0, 0.001, 0.003)))
-        assert performer.now >= before
-        before = performer.now
-    assert performer.params.replace() == performer.params
-    assert band.engine.failure is None and band.engine.counts.notes_in > 300
+        slack = LEDGER_S + 2 / performer.rate
+        for at, message in band.port.sent[seen:]:
+            if message.type == "note_on":
+                begun[message.note] = (
+                    at,
+                    max(performer.params.note_limit_s, limit_s),
+                )  # it was closed before it began
+            else:
+                began, longest_s = begun.pop(message.note)
+                assert at - began <= longest_s + slack
+        seen, limit_s = len(band.port.sent), performer.params.note_limit_s
+    assert performer.params.replace() == Params(**asdict(performer.params)) == performer.params
+    assert band.engine.failure is None and band.engine.counts.notes_in > 100
+    network = cast(Dice, performer.generator.bundle.network)
+    check_stream(network.history(performer.plan.committed), OORE)
     performer.lift()
-    performer.halt(False)
-    performer.halt(True)
-    band.run(1.0)
+    performer.panic()
+    band.run(2 / performer.rate + 0.1)
     assert not band.port.sounding  # every note-on of the machine's had its note-off, and none came twice
 
 

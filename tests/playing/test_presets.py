@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_a_preset_is_its_own_parameters_and_the_usual_ones(files: tuple[str, ...
     _, change = presets.change(Action("preset", 1))
     assert change.params == Params(temperature=0.5)
     assert change.controls is not None and change.controls.entries[0].to == "density"
+
+
+def test_what_is_no_matter_of_presets_stays_as_it_is_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "evening.yaml").write_text("mode: solo\nchannel: 5\nthru: false\ninput: Nord\n")
+    setup = Config(channel=3, output=("fluid",))
+    presets = Presets(setup, OORE)
+    with caplog.at_level("INFO"):
+        change = presets.take(str(tmp_path / "evening.yaml"))
+    assert change.params == Params(mode="solo") and change.channel is None
+    assert presets.setup == replace(setup, params=Params(mode="solo"))
+    assert caplog.messages == ["preset evening: its input, channel, thru would count at a start with it only"]
 
 
 def test_one_that_cannot_be_used_changes_nothing(files: tuple[str, ...]) -> None:

@@ -259,11 +259,11 @@ def test_the_song_starts_on_the_first_tick_after_start() -> None:
 
 def test_a_song_that_was_stopped_goes_on_with_the_next_tick() -> None:
     follower = Follower(ZERO)
-    assert follower.receive("start", ZERO) == ()
+    assert follower.receive("start", ZERO) == (ClockEvent.STARTED,)
     now, events = ticks(follower, ZERO, 48)
-    assert events == [ClockEvent.STARTED]
-    assert follower.receive("stop", now - 0.01) == (ClockEvent.STOPPED,)
-    assert follower.receive("stop", now - 0.01) == ()
+    assert events == [ClockEvent.MOVED] and follower.song_position(now) == pytest.approx(2, abs=1e-6)
+    for _ in range(2):
+        assert follower.receive("stop", now - 0.01) == (ClockEvent.STOPPED,)
     now, events = ticks(follower, now, 30)
     assert not follower.running and events == [] and follower.song_position(now) == 2.0
     assert follower.found
@@ -278,20 +278,20 @@ def test_the_song_goes_on_from_a_song_position() -> None:
     follower = Follower(ZERO)
     assert follower.receive("songpos", ZERO, 18) == ()
     assert follower.song_position(ZERO) == 4.5
-    follower.receive("continue", ZERO)
+    assert follower.receive("continue", ZERO) == (ClockEvent.CONTINUED,)
     now, events = ticks(follower, ZERO, 24)
-    assert events == [ClockEvent.CONTINUED]
+    assert events == [ClockEvent.MOVED]
     assert follower.song_position(now) == pytest.approx(5.5, abs=1e-6)
 
 
 def test_a_song_position_in_a_song_that_runs_counts_from_the_next_tick() -> None:
     follower = Follower(ZERO)
-    follower.start()
+    follower.start(ZERO)
     now, _ = ticks(follower, ZERO, 48)
-    follower.locate(64)
+    follower.locate(64, now)
     now, events = ticks(follower, now, 12)
     assert events == [ClockEvent.MOVED] and follower.song_position(now) == pytest.approx(16.5, abs=1e-6)
-    follower.start()
+    follower.start(now)
     assert follower.running and follower.song_position(now) == 0.0
     assert follower.stop(now) == (ClockEvent.STOPPED,)
 
@@ -300,9 +300,9 @@ def test_a_start_that_is_taken_back_is_not_told() -> None:
     follower = Follower(ZERO)
     follower.stop(ZERO)
     ticks(follower, ZERO, 30)
-    follower.start()
-    assert follower.stop(ZERO + 1) == ()
-    assert ticks(follower, ZERO + 1, 10)[1] == [] and not follower.running
+    follower.start(ZERO + 0.62)
+    assert follower.stop(ZERO + 0.63) == (ClockEvent.STOPPED,)
+    assert ticks(follower, ZERO + 0.64, 10)[1] == [] and not follower.running
 
 
 def test_a_start_after_silence_begins_at_zero() -> None:
@@ -310,17 +310,37 @@ def test_a_start_after_silence_begins_at_zero() -> None:
     ticks(follower, ZERO, 100)
     follower.stop(ZERO + 3)
     assert follower.advance(ZERO + 10) == (ClockEvent.LOST,)
-    follower.start()
+    assert follower.start(ZERO + 20.003) == (ClockEvent.STARTED,)
     now, events = ticks(follower, ZERO + 20.0031, 1, 96)
-    assert events == [ClockEvent.STARTED] and 0 <= follower.song_position(now - 2.5 / 96) < 0.5 / 24
+    assert events == [ClockEvent.MOVED] and 0 <= follower.song_position(now - 2.5 / 96) < 0.5 / 24
     now, _ = ticks(follower, now, 47, 96)
     assert follower.song_position(now) == pytest.approx(2, abs=0.002)
+
+
+def test_transport_without_a_clock_is_obeyed_at_once() -> None:
+    follower = Follower(ZERO, 90)
+    assert follower.stop(ZERO) == (ClockEvent.STOPPED,) and not follower.running
+    assert follower.start(ZERO + 1) == (ClockEvent.STARTED,)
+    assert follower.song_position(ZERO + 5) == pytest.approx(6)
+    assert follower.locate(64, ZERO + 5) == (ClockEvent.MOVED,)
+    assert follower.stop(ZERO + 7) == (ClockEvent.STOPPED,)
+    assert follower.song_position(ZERO + 9) == pytest.approx(19, abs=1 / 24)
+    assert follower.resume(ZERO + 9) == (ClockEvent.CONTINUED,) and follower.running
+
+
+def test_a_start_whose_clock_has_just_ended_is_not_waited_with_for_ever() -> None:
+    follower = Follower(ZERO)
+    now, _ = ticks(follower, ZERO, 48)
+    follower.stop(now)
+    assert follower.start(now + 0.1) == ()
+    assert follower.advance(follower.lost_at) == (ClockEvent.LOST, ClockEvent.STARTED)
+    assert follower.running and follower.advance(now + 100) == ()
 
 
 @pytest.mark.parametrize("sixteenths", [-1, LAST_SIXTEENTH + 1])
 def test_a_song_position_has_fourteen_bits(sixteenths: int) -> None:
     with pytest.raises(ValueError, match="0 to 16383"):
-        Follower(ZERO).locate(sixteenths)
+        Follower(ZERO).locate(sixteenths, ZERO)
 
 
 @pytest.mark.parametrize("bpm", [19, 301, float("nan")])
