@@ -127,6 +127,8 @@ def read(url: str) -> None:
                 print(count if "count" in asked else "ok", flush=True)
             else:
                 assert isinstance(key.fileobj, socket.socket)
+                if key.fileobj.fileno() < 0:  # it has just gone
+                    continue
                 count += key.fileobj.recv(1 << 16).count(b"\x81")  # about
         if time.perf_counter() > come_at:
             come_at += COME_S
