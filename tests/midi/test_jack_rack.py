@@ -184,7 +184,7 @@ def test_keyboards_come_and_go(server: Server, stages: list[Stage], peers: list[
     right.send(0x91, 41, 80)
     left.send(0x80, 60, 0)
     until(lambda: len(stage.received) == 7, LONG_S, "both are heard again")
-    assert stage.rack.reconnects == 1
+    assert stage.rack.reconnects == sum("is gone" in line for line in stage.said) >= 1
 
 
 def test_a_synth_is_killed_and_comes_back(

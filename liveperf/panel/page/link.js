@@ -45,15 +45,23 @@ export class Link {
     return true;
   }
 
-  /** Give a parameter another value: what comes within 16 ms goes out together, by the number that is returned. */
+  /**
+   * Give a parameter another value, at once; what comes within 16 ms after that goes out together. Returns the number
+   * by which it is answered.
+   */
   set(name, value) {
     this.#waiting = { ...this.#waiting, [name]: value };
-    this.#flushing ||= setTimeout(() => {
-      this.#flushing = 0;
-      this.send({ set: this.#waiting, as: this.#sets++ });
-      this.#waiting = null;
-    }, 16);
-    return this.#sets;
+    const number = this.#sets;
+    if (!this.#flushing) this.#flush();
+    return number;
+  }
+
+  #flush() {
+    this.#flushing = 0;
+    if (this.#waiting === null) return;
+    this.send({ set: this.#waiting, as: this.#sets++ });
+    this.#waiting = null;
+    this.#flushing = setTimeout(() => this.#flush(), 16);
   }
 
   /** Try again at once, if there is no line: also where a try hangs. */
