@@ -157,9 +157,10 @@ def test_what_was_chosen_in_vain_is_not_shown_for_long(refused: bool, standing: 
     page.evaluate("line.send = () => {}; watch()")
     if refused:
         page.evaluate(
-            "line.send = said => line.tell({error: 'it is refused', refused: JSON.parse(said).as}); null"
+            """line.send = said => setTimeout(
+                () => line.tell({error: 'it is refused', refused: JSON.parse(said).as}), 50); null"""
         )
-    chosen.check()
+    chosen.click()
     page.get_by_role("slider", name="speed", exact=True).press("End")
     if refused:
         page.get_by_text("it is refused").first.wait_for()
