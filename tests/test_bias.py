@@ -148,7 +148,7 @@ def test_a_model_that_is_told_is_slowed_by_what_it_does_and_not_by_what_it_did()
         bias = Bias(OORE, steers=False).of(replace(dice_state(), step=1000, recent=recent), asked)
         assert bias is not None
         passes.append(float(bias[shifts].mean()))
-    assert passes[0] > 2 * passes[1] > 0
+    assert passes[0] > 1.3 * passes[1] > 0
 
 
 def test_what_is_remembered_does_not_grow() -> None:
