@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from liveperf.model import bundle
 from liveperf.params import Params, nearest
 from liveperf.playing.items import Change
 from liveperf.setup.config import Config, ConfigError, find_preset, load, shipped_presets
-
-LOG = logging.getLogger(__name__)
+from liveperf.system.logs import LOG
 
 
 class Presets:
