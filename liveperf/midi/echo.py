@@ -88,6 +88,8 @@ class Echo:
                 waiting.popleft()
                 if not waiting:
                     del self._waiting[old.own, old.key]
+                if old.key[0] == "off":  # it does not come back any more
+                    self._sounding.discard(old.key)
             if old.key[0] == "on" and (old.own or old.returned):
                 self._returned.append(old.returned)
 

@@ -93,6 +93,16 @@ def test_a_loop_that_is_cut_is_forgotten() -> None:
     assert not echo.loops
 
 
+def test_a_loop_that_is_cut_in_a_note_leaves_nothing_behind() -> None:
+    echo = Echo()
+    for pitch in range(40, 80):
+        echo.sent(10.0, on(pitch), own=True)
+        assert echo.is_echo(10.01, on(pitch))
+        echo.sent(11.0, off(pitch), own=True)  # which does not come back
+    echo.sent(11.0 + 2 * WINDOW_S, on(90), own=True)
+    assert not echo._sounding and len(echo._sent) == 1
+
+
 def test_a_key_struck_after_an_echo_of_it_is_the_humans_and_so_is_its_end() -> None:
     echo = Echo()
     echo.sent(1.0, on(60), own=True)
