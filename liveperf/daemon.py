@@ -99,7 +99,7 @@ def play(life: Life) -> None:
             instrument.rack.mend()
         if absent is None or absent.waits:
             instrument.rack.open(wait=life.service)
-        last.push(partial(_close, instrument))
+        last.push(partial(_close, instrument, lock))
         stage = Stage(instrument, clock, lately.ring, life.file)
         server = parts.server(setup, stage)
         stack.callback(server.stop)
@@ -215,16 +215,21 @@ def _one_line() -> Iterator[None]:
         threading.excepthook = before
 
 
-def _close(instrument: Instrument, _: object, error: BaseException | None, __: object) -> None:
+def _close(
+    instrument: Instrument, lock: Lock, _: object, error: BaseException | None, __: object
+) -> None:
     """Close the ports, when all else is done. error: what the program ends with.
 
-    A JACK server that stands still would hold up the whole interpreter: then the process ends as it is.
+    A JACK server that stands still would hold up the whole interpreter: then the process ends as it is. Where the
+    end of notes may not have been heard, the next one is to know.
     """
     with open(os.devnull, "w") as nowhere:
         try:
             faulthandler.dump_traceback_later(CLOSE_S, exit=True, file=nowhere)
             if instrument.rack.stands_still():
                 _leave(error)
+            if instrument.rack.unheard():
+                lock.doubt()
             instrument.rack.close()
         finally:
             faulthandler.cancel_dump_traceback_later()

@@ -23,6 +23,7 @@ import mido
 import pytest
 import rtmidi
 
+from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF
 from tests import excuses
 
 ROOT = Path(__file__).parents[1]
@@ -249,18 +250,26 @@ def is_onset(message: mido.Message) -> bool:
 
 
 def sounding(messages: Iterable[mido.Message]) -> set[tuple[int, int]]:
-    """(channel, pitch) of notes begun and not ended; AssertionError for an orphan or a doubled note."""
+    """(channel, pitch) of notes begun and not ended; AssertionError for an orphan or a doubled note.
+
+    What All Notes Off has ended may be ended once more, by itself.
+    """
     held: set[tuple[int, int]] = set()
+    swept: set[tuple[int, int]] = set()
     for message in messages:
+        if message.is_cc(ALL_NOTES_OFF) or message.is_cc(ALL_SOUND_OFF):
+            swept |= {key for key in held if key[0] == message.channel}
+            held -= swept
         if message.type not in ("note_on", "note_off"):
             continue
         key = (message.channel, message.note)
         if is_onset(message):
             assert key not in held, f"doubled {message}"
             held.add(key)
+            swept.discard(key)
         else:
-            assert key in held, f"orphan {message}"
-            held.remove(key)
+            assert key in held | swept, f"orphan {message}"
+            (held if key in held else swept).remove(key)
     return held
 
 

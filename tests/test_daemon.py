@@ -30,6 +30,7 @@ from liveperf.setup.config import Config, ConfigError
 from liveperf.system import places
 from liveperf.system.lock import Lock
 from liveperf.system.notify import Notifier
+from liveperf.voices import ALL_NOTES_OFF
 from tests.bands import Band, by_hand
 from tests.messages import control, off, on
 from tests.recordings import DUET, record
@@ -271,6 +272,27 @@ def test_after_a_death_what_may_sound_is_ended_and_it_is_said(
     assert not left.exists()
     daemon.play(life(duration_s=0.0))
     assert DIED not in capsys.readouterr().out
+
+
+def test_a_synth_that_went_as_it_ended_is_put_right_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unplugged(instrument: Instrument) -> None:
+        until_it_plays(world)
+        world.unplug(SYNTH)
+        instrument.stop()
+
+    with monkeypatch.context() as patch:
+        at_first(patch, unplugged)
+        daemon.play(life())
+    assert world.devices[SYNTH].held
+    world.plug(SYNTH)
+    for ends in (True, False):  # the second time all is as it should be
+        capsys.readouterr()
+        world.devices[SYNTH].heard.clear()
+        daemon.play(life(duration_s=0.0))
+        assert (control(ALL_NOTES_OFF, 0) in world.devices[SYNTH].heard) is ends
+        assert ("what may still sound is ended" in capsys.readouterr().out) is ends
 
 
 def test_after_a_power_cut_the_recording_tells(

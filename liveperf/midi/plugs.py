@@ -214,6 +214,12 @@ class OutputPlug(Plug):
             if not self.failed:
                 self._send(port, message)
 
+    @property
+    def owes(self) -> bool:
+        """Whether something may sound there, or at another port that it had: its end may not have arrived."""
+        with self._lock:
+            return any(ledger.amends() for ledger in (self._ledger, *self._ledgers.values()))
+
     def confirm(self) -> None:
         """What was sent before the last such moment has arrived."""
         with self._lock:

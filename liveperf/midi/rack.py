@@ -325,6 +325,15 @@ class Rack:
             self._clock.wait(queue.SimpleQueue(), self._clock.now() + POLL_S)
         return False
 
+    def unheard(self) -> bool:
+        """Whether a synth may not have heard the end of its notes: its port has gone, and nobody has noticed yet.
+
+        Main thread, at the end: nothing is watched any more.
+        """
+        seen = self._bay.look() if self._served else None
+        gone = [plug for plug in self._outputs if not (plug.open and seen and self._is_there(plug, seen))]
+        return any(plug.owes for plug in gone)
+
     def close(self) -> None:
         """End the notes that sound, and close everything. May block for seconds."""
         self.stop_inputs()

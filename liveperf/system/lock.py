@@ -54,7 +54,8 @@ class Lock:
         self._lock = FileLock(self._path, mode=0o600, thread_local=False)
         self._looking = FileLock(folder / f"liveperf-{name}.look", mode=0o600, thread_local=False)
         self._holder: Holder | None = None
-        self.left = False  # once it is ours: whether the one before was killed, and left its file
+        self.left = False  # once it is ours: whether the one before was killed or in doubt, and left its file
+        self._doubt = False
 
     def acquire(self) -> None:
         """Take the place. Raises LockError if another has it."""
@@ -79,11 +80,18 @@ class Lock:
         except OSError as error:
             raise LockError(f"cannot write {self._file}: {error.strerror or error}") from None
 
+    def doubt(self) -> None:
+        """Not all may have ended as it should: whoever comes next is to know (`left`)."""
+        self._doubt = True
+
     def release(self) -> None:
         """Give the place up, if it is ours. May be called again."""
         if self._lock.is_locked:
             with contextlib.suppress(OSError):
-                self._file.unlink(missing_ok=True)
+                if self._doubt:
+                    self._forget()
+                else:
+                    self._file.unlink(missing_ok=True)
             self._holder = None
             self._lock.release()
 

@@ -302,6 +302,26 @@ def test_whether_the_server_works_is_known_when_it_ends(world: World) -> None:
 SILENCE = [control(number, 0, channel=channel) for channel in range(16) for number in (64, 123, 120)]
 
 
+@pytest.mark.parametrize("notices", [False, True])
+def test_what_a_synth_has_not_heard_the_end_of_is_known_at_the_end(notices: bool, world: World) -> None:
+    world.plug("Big synth")
+    stage = Stage(world, (), ("synth",)).open()
+    stage.send(on(60), off(60))
+    assert not stage.rack.unheard()
+    stage.send(on(62))
+    world.unplug("Big synth")
+    if notices:
+        stage.look()
+    stage.send(off(62))  # which goes nowhere
+    assert stage.rack.unheard()
+    world.plug("Big synth")
+    stage.look(3 * LOOK_S)  # it is put right
+    assert not stage.rack.unheard()
+    stage.send(on(64), off(64))
+    world.kill()
+    assert stage.rack.unheard()
+
+
 def test_what_may_sound_from_before_is_ended_once_at_each_output(world: World) -> None:
     world.plug("synth A")
     stage = Stage(world, outputs=("synth A", "synth B"), feedback="keys")
