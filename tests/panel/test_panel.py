@@ -308,7 +308,7 @@ def test_a_file_that_is_dropped_is_heard(standing: Player, look: Look, tmp_path:
 
 
 def goes_on(panel: Panel, file: Path, figure: list[int]) -> bool:
-    """Drop a file; whether one of the next notes is of its register. Where a long one rings on, it may rest first."""
+    """Drop a file; whether one of the next notes is of its register. A long one may ring on first."""
     before = len(panel.onsets("machine"))
     panel.page.evaluate(DROP, [[file.name, base64.b64encode(file.read_bytes()).decode()]])
     panel.page.locator("#notices").get_by_text(f"heard {file.name}: 200 notes").first.wait_for()
