@@ -215,9 +215,7 @@ def _one_line() -> Iterator[None]:
         threading.excepthook = before
 
 
-def _close(
-    instrument: Instrument, lock: Lock, _: object, error: BaseException | None, __: object
-) -> None:
+def _close(instrument: Instrument, lock: Lock, _: object, error: BaseException | None, __: object) -> None:
     """Close the ports, when all else is done. error: what the program ends with.
 
     A JACK server that stands still would hold up the whole interpreter: then the process ends as it is. Where the

@@ -828,6 +828,7 @@ def test_a_knob_that_is_swept_arrives_and_a_flood_is_cut_off(
     open_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "RATE", 100.0)  # what a slow machine sends is a flood, too
+
     async def run(client: ClientSession, url: str) -> None:
         async with client.ws_connect(url, autoclose=False) as page:
             for number in range(1, 1001):
