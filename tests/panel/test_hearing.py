@@ -48,13 +48,17 @@ def test_the_plan_is_seen_ahead_of_now_and_another_once_a_knob_is_turned(start: 
     panel.until(lambda: seen()[1], 20, "it means to play low notes")
     assert panel.page.evaluate("liveperf.planned") > 0
     player.set(lowest_pitch=SPLIT + 2)
+    panel.holds(f"liveperf.params.lowest_pitch === {SPLIT + 2}", "it is known here")
+    panel.page.wait_for_timeout(200)  # and the plan that it has changed
     panel.until(lambda: not seen()[1], 2, "it does not any more")
-    high = False
-    for _ in range(200):
+
+    def high() -> bool:
         above, below = seen()
         assert not below
-        high |= above
-    assert high
+        return above
+
+    for _ in range(20):
+        panel.until(high, 20, "it means to play high notes, and no others")
 
 
 # How far the ring has run down (0 to 100) in each frame while the gap does, until the machine has the turn.
