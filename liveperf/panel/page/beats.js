@@ -16,6 +16,8 @@ export class Beats {
       this.#count = 0;
       return;
     }
+    // What was told of this moment before is known better now, where the tempo was only just found.
+    while (this.#count > 0 && this.#times[(this.#count - 1) % KEPT] > beat.at - 30 / beat.bpm) this.#count--;
     const slot = this.#count++ % KEPT;
     this.#numbers[slot] = beat.number;
     this.#times[slot] = beat.at;
