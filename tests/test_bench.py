@@ -23,10 +23,10 @@ SMALLEST = Size(
     lateness_s=0.5,
     phrases=3,
     knob_turns=3,
-    sweep_s=4.0,
-    pages_s=4.0,
+    sweep_s=2.0,
+    pages_s=2.0,
     posts=1,
-    watch_s=4.0,
+    watch_s=2.0,
     starts=1,
     playing_s=0.1,
     restarts=1,
@@ -35,6 +35,9 @@ SMALLEST = Size(
     lives=1,
     music_s=3,
     pieces=1,
+    paints=2,
+    slides=6,
+    frames_s=2.0,
 )
 SMAPS = """\
 5581a0000000-5581a0100000 r-xp 00000000 08:01 1234                       /usr/bin/python3.11

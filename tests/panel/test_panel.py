@@ -317,7 +317,7 @@ def goes_on(panel: Panel, file: Path, figure: list[int]) -> bool:
 
 
 def test_it_goes_on_from_a_file_that_was_dropped(room: Room, look: Look, tmp_path: Path) -> None:
-    player, synth = room("--mode", "solo", "--temperature", "0.5")
+    player, synth = room("--mode", "solo", "--temperature", "0.5", "--density", "8")
     panel = look().open(player.url)
     high, low = [96, 98, 100, 103, 105, 103, 100, 98], [28, 31, 33, 35, 36, 35, 33, 31]
 
