@@ -54,6 +54,10 @@ class Generator:
             self._control = (wish, vector)
         return vector
 
+    def tells_apart(self, one: Wish, other: Wish) -> bool:
+        """Whether the network is told of what differs between two wishes; the rest is up to the sampler."""
+        return not np.array_equal(self.control(one), self.control(other))
+
     def retold(self, state: GeneratorState, wish: Wish) -> GeneratorState:
         """The state had the last event been fed under this wish: what comes next obeys it."""
         logits, network = self.bundle.network.step(state.event, self.control(wish), state.before)

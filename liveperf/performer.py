@@ -130,8 +130,8 @@ class Performer:
         asked = wish(self.params, self.generator.vocabulary.steps_per_second, self._known_pace, chord)
         if asked == self.wish:
             return
+        self._stale = self._stale or self.generator.tells_apart(self.wish, asked)
         self.wish = asked
-        self._stale = True
         self.plan.rewind()
 
     def _refresh(self) -> None:

@@ -688,6 +688,21 @@ def test_what_was_planned_obeys_the_first_event_after_the_knob() -> None:
     assert performer.plan.committed == before
 
 
+def test_a_knob_that_the_network_knows_nothing_of_costs_no_step_of_it() -> None:
+    performer, dice = a_performer("solo", density=4.0)
+    performer.run_until(3 * RATE)
+    before, fed = performer.plan.committed, len(dice._before)
+    for asked in ({"temperature": 0.7}, {"highest_pitch": 90, "top_p": 0.8}, {"polyphony": 3}):
+        performer.set_params(performer.params.replace(**asked))
+        performer._refresh()
+        assert performer.plan.committed is before and performer.plan.next_step is None
+    assert len(dice._before) == fed
+    performer.set_params(performer.params.replace(density=16.0))  # one that it was told of
+    performer.set_params(performer.params.replace(temperature=0.5))
+    performer._refresh()
+    assert len(dice._before) == fed + 1 and not np.array_equal(performer.plan.committed.logits, before.logits)
+
+
 def test_another_model_plays_on_while_what_sounds_goes_on_sounding() -> None:
     performer, _ = a_performer("solo")
     notes = performer.run_until(5 * RATE)

@@ -24,7 +24,9 @@ from liveperf.timeline import Timeline
 from liveperf.voices import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL, Owner
 
 PRIORITY = 1  # before ordinary programs: the output thread needs the interpreter lock that this one holds
-LEAD_S = 0.005  # a step is closed, and its notes handed over, this long before its time
+LEAD_S = 0.005  # a step is closed, and its notes handed over, this long before its time,
+MOST_LEAD_S = 0.016  # or up to this, where that takes longer, as it does while a knob is swept on a slow machine:
+CALM = 0.998  # for each step that is closed it comes down to this part
 TOLERANCE_S = 0.050  # later than this, the timeline moves instead of bunching notes up
 SETTLE_S = 0.010  # while a knob is swept, no more often than this is anything planned that is not yet due
 BEAT_S = 0.1  # a sign of life at least this often
@@ -90,6 +92,7 @@ class Engine:
         self._legacy, self._hand = legacy, legacy.hand if legacy else None
         self._keys: set[tuple[int, int]] = set()  # (channel, pitch) of keys that were no knobs as they were struck
         self._planned = self._plan_at = 0.0  # when it last planned ahead, and may again
+        self._lead = LEAD_S
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="liveperf-engine", daemon=True)
 
@@ -178,7 +181,7 @@ class Engine:
             self.steps.add(self._clock.now() - begun)
             self._planned = now
             return now
-        due = min(self.timeline.time_of(self.performer.next_due) - LEAD_S, self._metronome.lost_at)
+        due = min(self.timeline.time_of(self.performer.next_due) - self._lead, self._metronome.lost_at)
         return min(due, self._plan_at) if now < self._plan_at else due
 
     def take(self, item: Item | None) -> None:
@@ -212,15 +215,18 @@ class Engine:
             self._metronome.delay(late, now)
             self._keep_time()
             self.counts.delays += 1
-        step = self.timeline.step_at(now + LEAD_S)
+        step = self.timeline.step_at(now + self._lead)
         if step <= self.performer.now:
             return
         self._obey()
         limit_s = self.performer.params.note_limit_s + LEDGER_S
+        begun = self._clock.now()
         for note in self.performer.run_until(step):
             at = self.timeline.time_of(note.step)
             self._output.put(Play(at, note.message(self.channel), at + limit_s))
             self.counts.notes_out += bool(note.velocity)
+        took = self._clock.now() - begun
+        self._lead = min(max(took, self._lead * CALM, LEAD_S), MOST_LEAD_S)
 
     def _receive(self, received: Received) -> None:
         performer, message = self.performer, received.message

@@ -172,6 +172,28 @@ def test_a_step_is_closed_shortly_before_its_time() -> None:
     assert score.notes
 
 
+def test_where_a_step_takes_long_to_close_it_is_begun_sooner_for_a_while() -> None:
+    score = Score(*(MachineNote(125 * number, 60, 80 * (number % 2)) for number in range(1, 9)))
+    band, run, takes = Band(score), score.run_until, [0.013, 0.013, 0.013, 0.100, 0.013, 0.013, 0.013, 0.013]
+
+    def slow(step: int) -> list[MachineNote]:
+        due = run(step)
+        for _ in due:
+            band.clock.advance(takes.pop(0))
+        return due
+
+    score.run_until = slow  # type: ignore[method-assign]
+    band.run(8.5)
+    late = [pytest.approx(seconds, abs=1e-6) for seconds in (0.008, 0, 0, 0.087, 0, 0, 0, 0)]
+    assert list(band.output.lateness.recent) == late
+    score.run_until = run  # type: ignore[method-assign]
+    score.notes = [MachineNote(step, 60, 0) for step in range(score.now + 1, score.now + 1001)]
+    band.run(9.0)
+    score.notes = [MachineNote(score.now + 250, 60, 80)]
+    due = band.engine.timeline.time_of(score.now + 250)
+    assert band.engine.work() == pytest.approx(due - LEAD_S)
+
+
 def test_the_ledger_outlasts_the_longest_note() -> None:
     score = Score(MachineNote(125, 60, 80))
     score.params = Params(note_limit_s=2.0)
